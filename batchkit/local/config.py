@@ -1,0 +1,55 @@
+"""What every part of one running local Azure knows: its addresses, folders, clock and tokens.
+
+Made once by the supervisor, before any service starts: the sockets are bound first, so every
+address is final.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from batchkit.local.tokens import Tokens
+
+CONTAINERS = ("batch-input", "batch-output", "batch-logs")
+
+
+@dataclass(frozen=True)
+class SharedKey:
+    """A Batch account's name and its base64 key, for clients that sign with `--allow-shared-key`."""
+
+    account: str
+    key: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class LocalConfig:
+    """One run of the local Azure.
+
+    Attributes:
+        speed: what the service's waits are divided by (the API's timestamps and task times stay real).
+        state_dir: everything that is kept; a temporary folder, removed at the end, without --state.
+        batch_url: https://127.0.0.1:PORT of the Batch data plane.
+        blob_url: https://127.0.0.1:PORT/ACCOUNT of Azurite.
+        arm_url: https://127.0.0.1:PORT of Resource Manager's calls.
+        ca_file: the PEM file of the certificate authority that signed all three.
+        tokens: issues and checks bearer tokens.
+        shared_key: the account key that Batch takes besides tokens, None when it takes none.
+        keep: whether state_dir outlives this run (--state was given).
+    """
+
+    speed: float
+    state_dir: Path
+    batch_url: str
+    blob_url: str
+    arm_url: str
+    ca_file: Path
+    tokens: Tokens
+    shared_key: SharedKey | None = None
+    keep: bool = False
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The Host headers that the https services answer to; any other is refused (DNS rebinding)."""
+        return frozenset(urlsplit(url).netloc for url in (self.batch_url, self.arm_url))
