@@ -1,0 +1,96 @@
+"""The command line: `batchkit run`, `batchkit local`, `batchkit autoscale`.
+
+Bad input, a wrong setting and a missing permission end in one line on stderr and an exit code: 2 when
+what was asked cannot be done as asked, 1 when it failed.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from batchkit import settings
+from batchkit.autoscale import cli as autoscale_cli
+from batchkit.errors import BatchkitError, ParameterError, SettingsError
+
+LOCAL_SPEED = "60"
+app = typer.Typer(
+    help="JSON transaction files at scale on Azure Batch, with a local Azure to run it all on one machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(autoscale_cli.app, name="autoscale")
+
+
+@app.command()
+def run(
+    parameter: Annotated[
+        list[tuple[str, str]] | None,
+        typer.Option("-p", "--parameter", metavar="NAME VALUE", help="Set a parameter in every notebook that has it."),
+    ] = None,
+    notebooks: Annotated[Path, typer.Option(help="The folder that holds the notebooks.")] = Path("notebooks"),
+    runs: Annotated[Path, typer.Option(help="Where the run's folder is made.")] = Path("runs"),
+) -> None:
+    """Run the notebooks headless, in order, on real data.
+
+    Leaves runs/<run id>/ with the executed notebooks, report.html, summary.json and run.json. Unless a
+    profile is set, it runs on a local Azure of its own, which is thrown away at the end.
+    """
+    from batchkit import parameters
+
+    paths = sorted(notebooks.glob("0[1-4]_*.ipynb"))
+    if not paths:
+        raise ParameterError(f"There are no notebooks in {notebooks}. Name their folder with --notebooks.")
+    values = parameters.assign(parameters.declared(paths), parameter or [], {"data": "real", "job_id": ""})
+    if "BATCHKIT_PROFILE" not in os.environ and settings.profile() == "local":
+        _become_local(["--speed", LOCAL_SPEED, "--", sys.executable, "-m", "batchkit.cli", *sys.argv[1:]])
+    from batchkit.run import run as run_notebooks
+
+    raise typer.Exit(0 if run_notebooks(paths, values, runs) else 1)
+
+
+@app.command(
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []},
+    add_help_option=False,
+)
+def local(context: typer.Context) -> None:
+    """Start the local Azure, alone or around a command: batchkit local [OPTIONS] -- COMMAND."""
+    _become_local(sys.argv[2:])
+
+
+def main() -> None:
+    """Run the command line; this is the `batchkit` program."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        app()
+    except (ParameterError, SettingsError) as error:
+        _fail(error, 2)
+    except BatchkitError as error:
+        _fail(error, 1)
+    except KeyboardInterrupt:
+        _fail("Interrupted.", 130)
+
+
+def _become_local(arguments: list[str]) -> None:
+    """Replace this process by the local Azure's, which owns all the processes that it starts."""
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "batchkit.local", *arguments])
+
+
+def _interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def _fail(message: object, code: int) -> None:
+    print(f"batchkit: {message}", file=sys.stderr)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""A notebook's parameters as papermill sees them, checked before anything runs.
+
+papermill only warns of a parameter that no notebook has; here it is an error, and so is a value of another
+type than the cell's.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import papermill
+import yaml
+
+from batchkit.errors import ParameterError
+
+Declared = dict[str, dict[str, str]]
+
+_TYPES: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float), "bool": bool}
+
+
+def declared(notebooks: Iterable[Path]) -> Declared:
+    """For each notebook's file name, its parameters: name to the type in its parameters cell."""
+    return {path.name: _types(path) for path in notebooks}
+
+
+def assign(known: Declared, given: Iterable[tuple[str, str]], defaults: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Give each notebook the values that are its own: `defaults` first, then what a person gave, as YAML.
+
+    Raises ParameterError for a name that no notebook has, or a value of the wrong type.
+    """
+    values: dict[str, dict[str, Any]] = {
+        notebook: {name: value for name, value in defaults.items() if name in types}
+        for notebook, types in known.items()
+    }
+    for name, text in given:
+        homes = [notebook for notebook, types in known.items() if name in types]
+        if not homes:
+            raise ParameterError(_unknown(name, {n for types in known.values() for n in types}))
+        for notebook in homes:
+            values[notebook][name] = _read(name, text, known[notebook][name])
+    return values
+
+
+def _types(path: Path) -> dict[str, str]:
+    found = papermill.inspect_notebook(str(path))
+    return {name: parameter["inferred_type_name"] for name, parameter in found.items()}
+
+
+def _read(name: str, text: str, type_name: str) -> Any:
+    try:
+        value = yaml.safe_load(text) if text else text
+    except yaml.YAMLError:
+        value = text if type_name == "str" else None
+    wanted = _TYPES.get(type_name, object)
+    right = isinstance(value, wanted) and not (isinstance(value, bool) and type_name in ("int", "float"))
+    if not right:
+        hint = f" To give it as text, quote it twice: '\"{text}\"'." if type_name == "str" else ""
+        raise ParameterError(f"Parameter {name} takes {type_name}, not {text!r}.{hint}")
+    return value
+
+
+def _unknown(name: str, known: set[str]) -> str:
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(sorted(known))}."
+    return f"No notebook has a parameter {name}. {hint}"

@@ -1,0 +1,179 @@
+"""Pools: created through Resource Manager, because only it can give a pool its managed identity.
+
+A pool's machine cannot be changed once it exists, so the pool's id ends in a short hash of all that is
+immutable; another machine is another pool. Only the formula of a pool that exists is brought up to date.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pandas as pd
+
+from batchkit.autoscale import formulas
+from batchkit.errors import ServiceError, explain
+from batchkit.session import Session
+
+EVALUATION_INTERVAL = timedelta(minutes=5)  # the least that the service allows
+
+
+@dataclass(frozen=True)
+class PoolSpec:
+    """What a pool is. All but the limits of its size is fixed for the pool's life."""
+
+    vm_size: str
+    image: str
+    identity: str
+    registry: str
+    max_nodes: int = 10
+    tasks_per_node: int = 3
+    slots_per_node: int = 1
+    publisher: str = "microsoft-dsvm"
+    offer: str = "ubuntu-hpc"
+    sku: str = "2404"
+    node_agent: str = "batch.node.ubuntu 24.04"
+
+    @property
+    def fingerprint(self) -> str:
+        """Eight hex digits that change with anything that cannot be changed later."""
+        fixed = {k: v for k, v in asdict(self).items() if k not in ("max_nodes", "tasks_per_node")}
+        return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def spec(session: Session, **changes: Any) -> PoolSpec:
+    """The pool that the settings describe; `changes` are fields of `PoolSpec`."""
+    azure = session.settings.azure
+    fields = {
+        "vm_size": azure.batch.vm_size,
+        "image": azure.acr.image,
+        "identity": azure.batch.managed_identity_id,
+        "registry": azure.acr.login_server,
+    }
+    return PoolSpec(**(fields | changes))
+
+
+def ensure(session: Session, spec: PoolSpec, keep_warm_minutes: float = 0) -> str:
+    """Create the pool, or bring the formula of an existing one up to date, and return its id.
+
+    The pool scales itself from zero to `spec.max_nodes`, one node for `spec.tasks_per_node` pending tasks,
+    and back to zero when idle; `keep_warm_minutes` keeps one node until that long from now.
+    Raises ServiceError when Azure refuses.
+    """
+    azure = session.settings.azure
+    pool_id = f"{azure.batch.pool_id}-{spec.fingerprint}"
+    with explain(f"create the pool {pool_id}"):
+        session.arm.pool.create(
+            azure.resource_group, azure.batch.account_name, pool_id, body(spec, _warm_until(keep_warm_minutes))
+        )
+    return pool_id
+
+
+def body(spec: PoolSpec, keep_warm_until: datetime | None = None) -> dict[str, Any]:
+    """The pool as Resource Manager takes it (api-version 2025-06-01, `Microsoft.Batch/batchAccounts/pools`)."""
+    formula = formulas.pending_tasks(spec.max_nodes, spec.tasks_per_node, keep_warm_until)
+    return {
+        "identity": {"type": "UserAssigned", "userAssignedIdentities": {spec.identity: {}}},
+        "properties": {
+            "vmSize": spec.vm_size,
+            "taskSlotsPerNode": spec.slots_per_node,
+            "taskSchedulingPolicy": {"nodeFillType": "Spread"},
+            "deploymentConfiguration": {"virtualMachineConfiguration": _machine(spec)},
+            "scaleSettings": {"autoScale": {"formula": formula, "evaluationInterval": "PT5M"}},
+        },
+    }
+
+
+def newest(session: Session) -> str:
+    """The id of the workbench's newest pool.
+
+    Raises ServiceError when there is none yet.
+    """
+    prefix = session.settings.azure.batch.pool_id
+    with explain("list the pools"):
+        found = list(session.batch.list_pools(filter=f"startswith(id,'{prefix}')", select=["id", "creationTime"]))
+    if not found:
+        raise ServiceError(f"There is no pool named {prefix}-... yet. Run notebook 01 first, which creates it.")
+    return str(max(found, key=lambda pool: pool.creation_time).id)
+
+
+def describe(session: Session, pool_id: str) -> pd.Series[Any]:
+    """What the pool is and what it does now, a value a line."""
+    with explain(f"read the pool {pool_id}"):
+        pool = session.batch.get_pool(pool_id)
+    run = pool.auto_scale_run
+    return pd.Series(
+        {
+            "pool": pool.id,
+            "state": pool.allocation_state,
+            "machine": pool.vm_size,
+            "nodes now": f"{pool.current_dedicated_nodes} dedicated, {pool.current_low_priority_nodes} spot",
+            "task slots a node": pool.task_slots_per_node,
+            "evaluated every": str(pool.auto_scale_evaluation_interval),
+            "last evaluation": (run.results or _error_text(run.error)) if run else "not yet",
+        },
+        name="value",
+    )
+
+
+def nodes(session: Session, pool_id: str) -> pd.DataFrame:
+    """The pool's nodes now, one row each: node, state, since."""
+    with explain(f"list the nodes of {pool_id}"):
+        rows = [(n.id, n.state, n.state_transition_time) for n in session.batch.list_nodes(pool_id)]
+    return pd.DataFrame(rows, columns=["node", "state", "since"])
+
+
+def next_evaluation(session: Session, pool_id: str) -> timedelta | None:
+    """How long until the service looks at the formula again; None before its first look."""
+    with explain(f"read the pool {pool_id}"):
+        pool = session.batch.get_pool(pool_id)
+    if not (pool.auto_scale_run and pool.auto_scale_evaluation_interval):
+        return None
+    interval = pool.auto_scale_evaluation_interval / session.settings.speed
+    return max(timedelta(0), pool.auto_scale_run.timestamp + interval - datetime.now(UTC))
+
+
+def troubles(session: Session, pool_id: str) -> Iterator[str]:
+    """What keeps the pool from growing or working, each as a sentence; nothing when all is well."""
+    with explain(f"read the pool {pool_id}"):
+        pool = session.batch.get_pool(pool_id)
+        states = session.batch.list_nodes(pool_id, filter="state eq 'unusable' or state eq 'starttaskfailed'")
+        ill = [node.id for node in states]
+    for error in pool.resize_errors or []:
+        yield f"The pool could not grow: {error.code}: {error.message}"
+    if pool.auto_scale_run and pool.auto_scale_run.error:
+        yield f"The formula failed: {_error_text(pool.auto_scale_run.error)}"
+    if ill:
+        yield f"{len(ill)} nodes are unusable: {', '.join(ill[:3])}"
+
+
+def delete(session: Session, pool_id: str) -> None:
+    """Delete the pool; its nodes go, its jobs stay. Deleting what is gone already is no error."""
+    azure = session.settings.azure
+    with explain(f"delete the pool {pool_id}"):
+        session.arm.pool.begin_delete(azure.resource_group, azure.batch.account_name, pool_id)
+
+
+def _machine(spec: PoolSpec) -> dict[str, Any]:
+    identity = {"resourceId": spec.identity}
+    return {
+        "imageReference": {"publisher": spec.publisher, "offer": spec.offer, "sku": spec.sku, "version": "latest"},
+        "nodeAgentSkuId": spec.node_agent,
+        "containerConfiguration": {
+            "type": "DockerCompatible",
+            "containerImageNames": [spec.image],  # fetched while the node starts, so no task waits for it
+            "containerRegistries": [{"registryServer": spec.registry, "identityReference": identity}],
+        },
+    }
+
+
+def _warm_until(minutes: float) -> datetime | None:
+    return datetime.now(UTC) + timedelta(minutes=minutes) if minutes else None
+
+
+def _error_text(error: Any) -> str:
+    return f"{error.code}: {error.message}" if error else ""
