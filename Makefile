@@ -1,0 +1,43 @@
+# make run    the main job on this machine, on a year of real data      make test   lint, types, tests
+# make lab    JupyterLab on the same local Azure                        make help   the longer targets
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+LOCKS := pyproject.toml node/pyproject.toml .constraints.txt batchkit/local/azurite/package-lock.json
+
+.PHONY: run test lab help lint types tests notebooks environment
+
+run: $(READY)
+	@$(BIN)/batchkit run
+
+test: lint types tests notebooks
+
+lab: $(READY)
+	@cd notebooks && ../$(BIN)/batchkit local --state ../.batchkit --speed 60 -- ../$(BIN)/jupyter lab
+
+help:
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 16
+
+lint: $(READY)
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: $(READY)
+	@$(BIN)/mypy
+
+tests: $(READY)
+	@$(BIN)/pytest
+
+notebooks: $(READY)
+	@$(BIN)/batchkit local --speed 60 -- $(BIN)/pytest --nbval-lax --nbval-cell-timeout=120 -p no:xdist notebooks
+
+environment: $(READY)  ## write environment.yml from pyproject.toml
+	@$(BIN)/python tests/environment.py > environment.yml
+
+# The set-up: once, and again only when a list of dependencies changed.
+$(READY): $(LOCKS)
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing into .venv (once)" >&2
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c .constraints.txt -e '.[dev]' -e './node[journey]'
+	@$(BIN)/python -m batchkit.local.azurite install
+	@touch $@
