@@ -75,9 +75,8 @@ def _gather(record: dict[str, Any], folder: Path) -> dict[str, Any]:
         connection = session.connect()
         ran = results.tasks(connection, record["run_id"])
         gathered["tasks"] = json.loads(ran.to_json(orient="records", date_format="iso"))
-        errors += [
-            f"task {row.task}: {row.reason or row.result}" for row in ran.itertuples() if row.result != "success"
-        ]
+        failed = ran[ran["result"] != "success"]
+        errors += [f"task {row['task']}: {row['reason'] or row['state']}" for row in failed.to_dict("records")]
         gathered["missing"] = results.missing(connection, results.read_plan(connection, record["run_id"]))
         errors += [f"no report for {name}" for name in gathered["missing"]]
         _write_json(folder / "summary.json", results.summary(connection, record["run_id"]))
