@@ -1,0 +1,32 @@
+"""The one error of the formula language: a code of the service, a message, and the place in the text."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SYNTAX: Final = "AutoScalingFormulaSyntaxError"
+TOO_LONG: Final = "AutoScalingFormulaTooLong"
+EVALUATION: Final = "AutoScalingFormulaEvaluationError"
+INSUFFICIENT: Final = "InsufficientSampleData"
+
+
+class FormulaError(Exception):
+    """A formula that cannot be parsed or evaluated.
+
+    Attributes:
+        code: SYNTAX or TOO_LONG when the text is refused; EVALUATION or INSUFFICIENT when its run fails.
+        message: what happened, without the place.
+        line: of the place in the formula's text, from 1.
+        column: of the place in that line, from 1.
+    """
+
+    def __init__(self, code: str, message: str, line: int = 1, column: int = 1) -> None:
+        super().__init__(code, message, line, column)
+        self.code = code
+        self.message = message
+        self.line = line
+        self.column = column
+
+    def __str__(self) -> str:
+        """Return the message as the service words it: `Line 9, Col 43: Insufficient data …`."""
+        return f"Line {self.line}, Col {self.column}: {self.message}"
