@@ -22,6 +22,9 @@ from batchkit.plan import Plan, make
 from batchkit.session import Session
 from batchkit.storage import Blob
 from batchkit.tasks import Places, all_tasks
+from batchkit.watch import watch
+
+__all__ = ["cancel", "logs", "new_id", "newest", "plan", "state", "submit", "watch"]
 
 SERVER_ERRORS = 20  # the client repeats a failing call for ever; we let it fail this often
 LONGEST = timedelta(days=1)

@@ -120,6 +120,12 @@ def describe(session: Session, pool_id: str) -> pd.Series[Any]:
     )
 
 
+def formula(session: Session, pool_id: str) -> str:
+    """The formula that the pool scales by now."""
+    with explain(f"read the pool {pool_id}"):
+        return str(session.batch.get_pool(pool_id).auto_scale_formula or "")
+
+
 def nodes(session: Session, pool_id: str) -> pd.DataFrame:
     """The pool's nodes now, one row each: node, state, since."""
     with explain(f"list the nodes of {pool_id}"):

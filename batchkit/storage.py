@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+import pandas as pd
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import ContainerClient
 from tqdm import tqdm
@@ -49,6 +50,14 @@ def unsafe(name: str) -> str | None:
     if any(ord(c) < 32 or c in "\\\x7f" or 0xD800 <= ord(c) <= 0xDFFF for c in name):
         return "holds a backslash, a control character or half a character"
     return None
+
+
+def containers(session: Session) -> pd.DataFrame:
+    """One row for each container of the settings: container, what it is for, whether it exists."""
+    uses = {"input files": session.inputs, "plans, reports, summaries": session.outputs, "task logs": session.logs}
+    with explain("look for the containers"):
+        rows = [(container.container_name, use, container.exists()) for use, container in uses.items()]
+    return pd.DataFrame(rows, columns=["container", "holds", "exists"])
 
 
 def list_inputs(session: Session, folder: str) -> list[Blob]:
