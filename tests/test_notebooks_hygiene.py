@@ -2,6 +2,7 @@
 
 import ast
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
@@ -49,7 +50,7 @@ def test_typed_parameters_each_with_its_meaning(path, cells):
 
 
 def test_a_sentence_before_each_code_cell(cells):
-    for before, cell in zip(cells, cells[1:], strict=False):
+    for before, cell in pairwise(cells):
         if cell.cell_type == "code":
             assert before.cell_type == "markdown", cell.source
             assert before.source.rstrip()[-1] in ".:|", before.source

@@ -1,0 +1,75 @@
+"""The main job, as `make run` does it, on a year of real data; its summary against the package's own tables."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parent.parent
+BATCHKIT = Path(sys.executable).parent / "batchkit"
+ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith(("BATCHKIT_", "AZURE_"))}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    runs = tmp_path_factory.mktemp("runs")
+    done = subprocess.run(
+        [BATCHKIT, "run", "--runs", runs], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=280
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    [folder] = runs.iterdir()
+    assert str(folder / "report.html") in done.stderr
+    assert " tasks" in done.stderr  # the progress bar
+    return folder
+
+
+@pytest.fixture(scope="module")
+def record(folder):
+    return json.loads((folder / "run.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def summary(folder):
+    return json.loads((folder / "summary.json").read_text())
+
+
+def test_the_folder_holds_what_was_promised(folder, record):
+    assert {path.name for path in folder.iterdir()} == {
+        "01_provision.ipynb",
+        "02_generate_data.ipynb",
+        "03_submit_job.ipynb",
+        "04_results.ipynb",
+        "report.html",
+        "summary.json",
+        "run.json",
+    }
+    assert record["succeeded"]
+    assert record["run_id"] == folder.name == record["job_id"]
+
+
+def test_every_week_went_through_real_tasks_on_nodes_started_from_zero(record, summary):
+    assert summary["source"]["files"] == 53
+    assert summary["source"]["rejected"] == summary["source"]["missing"] == []
+    tasks = pd.DataFrame(record["tasks"])
+    work = tasks.iloc[:-1]
+    assert len(work) == 14
+    assert (tasks["result"] == "success").all()
+    assert work["node"].nunique() >= 2
+    assert (tasks["started"] >= tasks["created"]).all()
+
+
+def test_the_pool_had_no_nodes_before_the_job(folder):
+    first = nbformat.read(folder / "01_provision.ipynb", as_version=4)
+    text = "".join(output.get("text", "") for output in first.cells[-1].outputs)
+    assert "is ready with 0 machines" in text
+
+
+def test_no_chart_or_table_failed(folder):
+    for path in folder.glob("*.ipynb"):
+        for cell in nbformat.read(path, as_version=4).cells:
+            assert not [o for o in cell.get("outputs", []) if o.output_type == "error"]

@@ -1,0 +1,115 @@
+"""`batchkit run` as a user calls it: real processes, from outside, with what may go wrong."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+
+ROOT = Path(__file__).parent.parent
+BATCHKIT = Path(sys.executable).parent / "batchkit"
+ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith(("BATCHKIT_", "AZURE_"))}
+
+
+def batchkit(*arguments: str, cwd: Path, timeout: float = 200) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [BATCHKIT, *arguments], cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True, timeout=timeout
+    )
+
+
+@pytest.fixture
+def workbench(tmp_path):
+    """A folder with the notebooks in it, as in a checkout."""
+    shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-p", "no_such_name", "1"], "No notebook has a parameter no_such_name"),
+        (["-p", "transactions", "many"], "transactions takes int"),
+        (["--notebooks", "nowhere"], "no notebooks in nowhere"),
+    ],
+)
+def test_a_wrong_argument_is_one_clear_line(workbench, arguments, said):
+    done = batchkit("run", *arguments, cwd=workbench, timeout=60)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (workbench / "runs").exists()
+
+
+def test_an_incomplete_azure_profile_is_one_clear_line(workbench):
+    (workbench / "config.json").write_text('{"profile": "azure", "azure": {}}')
+    done = batchkit("run", cwd=workbench, timeout=60)
+    assert done.returncode == 2
+    assert "azure.subscription_id" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_notebook_that_raises_fails_the_run_and_keeps_its_traceback(workbench):
+    path = workbench / "notebooks/02_generate_data.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells.append(nbformat.v4.new_code_cell("1 / 0"))
+    nbformat.write(notebook, path)
+    done = batchkit("run", "-p", "data", "synthetic", cwd=workbench)
+    assert done.returncode == 1
+    assert "02_generate_data.ipynb: ZeroDivisionError" in done.stderr
+    [folder] = (workbench / "runs").iterdir()
+    executed = nbformat.read(folder / "02_generate_data.ipynb", as_version=4)
+    [error] = [o for c in executed.cells for o in c.get("outputs", []) if o.output_type == "error"]
+    assert any("1 / 0" in line for line in error.traceback)
+    record = json.loads((folder / "run.json").read_text())
+    assert not record["succeeded"]
+    assert "ZeroDivisionError" in (folder / "report.html").read_text()
+    assert not (folder / "03_submit_job.ipynb").exists()
+
+
+def descendants(process: psutil.Process) -> dict[int, psutil.Process]:
+    return {child.pid: child for child in [process, *process.children(recursive=True)]}
+
+
+def listening(processes: list[psutil.Process]) -> set[int]:
+    ports = set()
+    for process in processes:
+        try:
+            ports |= {c.laddr.port for c in process.net_connections("tcp") if c.status == psutil.CONN_LISTEN}
+        except psutil.Error:
+            continue
+    return ports
+
+
+@pytest.mark.parametrize("moment", [0.3, 1.5, 4.0, 9.0, random.uniform(0.5, 20.0)], ids=["0", "1", "4", "9", "any"])
+@pytest.mark.parametrize("whom", ["group", "leader"])
+def test_ctrl_c_leaves_no_process_and_no_port(workbench, moment, whom):
+    run = subprocess.Popen(
+        [BATCHKIT, "run", "-p", "data", "synthetic"],
+        cwd=workbench,
+        env=ENVIRONMENT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    seen, ports = {}, set()
+    deadline = time.monotonic() + moment
+    while time.monotonic() < deadline and run.poll() is None:
+        now = descendants(psutil.Process(run.pid))
+        seen |= now
+        ports |= listening(list(now.values()))
+        time.sleep(0.1)
+    (os.killpg if whom == "group" else os.kill)(run.pid, signal.SIGINT)
+    code = run.wait(timeout=30)
+    gone, alive = psutil.wait_procs(list(seen.values()), timeout=10)
+    assert not alive, [p.cmdline() for p in alive]
+    assert code not in (0,), gone
+    still = {c.laddr.port for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN}
+    assert not ports & still
