@@ -6,60 +6,209 @@ Rows without a usable number are left out, and a table without rows becomes a ca
 Names and titles are text: a `$` in one is a dollar. Colours, fonts and grid come from the matplotlib style in use.
 """
 
-from collections.abc import Callable, Collection, Sequence
-from functools import lru_cache
-from math import ceil
-from textwrap import fill
-from typing import Any, Literal, TypeAlias
+from collections.abc import Collection, Sequence
+from typing import Any, Unpack
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
-from matplotlib.collections import PolyCollection
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-from matplotlib.font_manager import FontProperties, findfont, get_font
-from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, MaxNLocator
-from numpy.typing import NDArray
 
-Table: TypeAlias = "pd.DataFrame | pd.Series[Any]"
-Column: TypeAlias = "pd.Series[Any]"
-Unit = Literal["count", "money", "percent"] | Callable[[float], str]
-Floats = NDArray[np.float64]
+from batchkit import canvas
+from batchkit.canvas import GREY, PALE, Look, Table, Unit
+from batchkit.gantt import timeline
 
-_INK, _MUTED, _PALE = "#22303c", "#5f6b76", "#c3ccd5"
-_SIZES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"), (1.0, ""))
+__all__ = ["bars", "columns", "heat", "line", "pareto", "steps", "timeline"]
 
 
 def bars(
     frame: Table,
-    x: str | None = None,
-    y: str | None = None,
+    x: str = "",
+    y: str = "",
     *,
     unit: Unit = "count",
     top: int | None = None,
     share: bool = False,
-    highlight: Collection[object] = (),
-    title: str = "",
-    xlabel: str = "",
-    ax: Axes | None = None,
+    highlight: Collection[str] = (),
+    **look: Unpack[Look],
 ) -> Axes:
-    """Horizontal bars of y for each name in x, the largest first; beyond `top`, the rest is one grey bar."""
-    data = _table(frame, x=x, y=y).sort_values("y", ascending=False, kind="stable")
-    names, values = _keep_top([_name(n) for n in data["x"]], data["y"].to_numpy(), top)
-    ax = _canvas(ax, title, 0.9 + 0.3 * max(len(names), 3), xlabel)
-    if not names:
-        return _nothing(ax)
-    total = float(values.sum())
-    labels = [_say(v, unit) + (f"  {_say(v / total, 'percent')}" if share and total else "") for v in values]
-    colors = [_PALE if i >= len(data) else c for i, c in enumerate(_shades(data["x"], highlight))]
-    colors = [*colors[: len(names)]]
-    if len(names) < len(data) or (top is not None and len(names) > top):
-        colors[-1] = _PALE
-    drawn = ax.barh(range(len(names)), values, color=colors, height=0.74)
-    ax.bar_label(drawn, labels, padding=4, fontsize="small", color=_MUTED, parse_math=False)
-    _name_ticks(ax.yaxis, names, 34)
-    ax.set(ylim=(len(names) - 0.4, -0.6))
-    return _hide(ax, "x")
+    """Draw y as horizontal bars by name x, the largest first; beyond the `top`, all others are one grey bar.
+
+    `share` adds each bar's share of the sum; `highlight` names the bars that keep their colour.
+    """
+    every = canvas.with_numbers(canvas.table(frame, x=x, y=y), "y").sort_values("y", ascending=False, kind="stable")
+    data = _keep_top(every, top)
+    ax = canvas.new_axes(0.9 + 0.29 * max(len(data), 4), look)
+    if data.empty:
+        return canvas.nothing(ax)
+    drawn = ax.barh(range(len(data)), data["y"], color=canvas.shades(data["x"], highlight), height=0.74)
+    if len(data) < len(every):
+        drawn[-1].set_color(PALE)
+    said = [canvas.say(v, unit) for v in data["y"]]
+    if share and (total := data["y"].sum()):
+        said = [f"{s} · {canvas.say(v / total, 'percent')}" for s, v in zip(said, data["y"], strict=True)]
+    ax.bar_label(drawn, said, padding=4, fontsize="small", color=GREY, parse_math=False)
+    canvas.name_ticks(ax.yaxis, data["x"])
+    ax.set_ylim(len(data) - 0.4, -0.6)
+    return canvas.bare(ax, "x")
+
+
+def _keep_top(data: pd.DataFrame, top: int | None) -> pd.DataFrame:
+    if top is None or len(data) <= top + 1:  # one bar for "1 other" would take as much room as its own name
+        return data
+    rest = pd.DataFrame({"x": [f"{len(data) - top:,} others"], "y": [data["y"].iloc[top:].sum()]})
+    return pd.concat([data.head(top).astype({"x": object}), rest], ignore_index=True)
+
+
+def columns(
+    frame: Table,
+    x: str = "",
+    y: str = "",
+    *,
+    unit: Unit = "count",
+    highlight: Collection[str] = (),
+    **look: Unpack[Look],
+) -> Axes:
+    """Draw y as upright bars in the table's own order: hours, weekdays, the bins of a histogram."""
+    data = canvas.with_numbers(canvas.table(frame, x=x, y=y), "y")
+    ax = canvas.new_axes(3.6, look)
+    if data.empty:
+        return canvas.nothing(ax)
+    drawn = ax.bar(range(len(data)), data["y"], color=canvas.shades(data["x"], highlight), width=0.8)
+    names = [canvas.name_of(name, 34) for name in data["x"]]
+    canvas.name_ticks(ax.xaxis, names, every=canvas.crowding(ax, names))
+    ax.set_xlim(-0.6, len(data) - 0.4)
+    said = [canvas.say(v, unit) for v in data["y"]]
+    if canvas.crowding(ax, said) > 1:
+        return canvas.scale(ax, unit)
+    ax.bar_label(drawn, said, padding=3, fontsize="small", color=GREY, parse_math=False)
+    return canvas.bare(ax, "y")
+
+
+def line(frame: Table, x: str = "", y: str = "", *, unit: Unit = "count", mean: int = 0, **look: Unpack[Look]) -> Axes:
+    """Draw y by day x (moments are in UTC); `mean` adds the running mean of so many days, 7 for a week."""
+    data = canvas.with_moments(canvas.with_numbers(canvas.table(frame, x=x, y=y), "y"), "x")
+    ax = canvas.new_axes(3.6, look)
+    if data.empty:
+        return canvas.nothing(ax)
+    at = data["x"].to_numpy()
+    (raw,) = ax.plot(at, data["y"], color="C0", marker="o" if len(data) < 3 else None)
+    ax.fill_between(at, data["y"], color="C0", alpha=0.1, linewidth=0)
+    if mean:
+        raw.set(linewidth=0.9, alpha=0.55)
+        (smooth,) = ax.plot(at, _running_mean(data, mean), color="C3", linewidth=2.2)
+        canvas.key(ax, {"each day": raw, f"mean of {mean} days": smooth})
+    canvas.moment_axis(ax, data["x"])
+    return canvas.scale(ax, unit)
+
+
+def _running_mean(data: pd.DataFrame, days: int) -> Any:
+    window = f"{days}D" if data["x"].dtype.kind == "M" else days
+    return data.set_index("x")["y"].rolling(window, min_periods=(days + 1) // 2).mean().to_numpy()
+
+
+def heat(
+    frame: Table, x: str = "", y: str = "", value: str = "", *, unit: Unit = "count", **look: Unpack[Look]
+) -> Axes:
+    """Draw a grid of y (down) by x (across), darker for more; rows with the same x and y are summed."""
+    data = canvas.with_numbers(canvas.table(frame, x=x, y=y, value=value), "value")
+    across, down = canvas.levels(data["x"]), canvas.levels(data["y"])
+    ax = canvas.new_axes(1.2 + 0.34 * max(len(down), 5), look)
+    if data.empty:
+        return canvas.nothing(ax)
+    cells = _matrix(data, across, down)
+    mesh = ax.pcolormesh(cells, cmap="Blues", edgecolors="white", linewidth=1.2, vmin=min(0.0, np.nanmin(cells)))
+    said = ["" if np.isnan(v) else canvas.say(v, unit) for v in cells.flat]
+    if canvas.crowding(ax, said, len(across)) > 1:
+        bar = ax.figure.colorbar(mesh, ax=ax, format=canvas.formatter(unit), aspect=30, pad=0.01)
+        bar.outline.set_visible(False)
+    else:
+        _write_cells(ax, said, mesh.to_rgba(cells))
+    canvas.name_ticks(ax.xaxis, across, np.arange(len(across)) + 0.5, every=canvas.crowding(ax, across))
+    canvas.name_ticks(ax.yaxis, down, np.arange(len(down)) + 0.5)
+    ax.set(ylim=(len(down), 0), facecolor=canvas.FAINT)
+    ax.spines[:].set_visible(False)
+    return ax
+
+
+def _matrix(data: pd.DataFrame, across: list[str], down: list[str]) -> Any:
+    sums = data.groupby([data["y"].map(canvas.name_of), data["x"].map(canvas.name_of)])["value"].sum()
+    return sums.unstack().reindex(index=down, columns=across).to_numpy(dtype=float)
+
+
+def _write_cells(ax: Axes, said: list[str], colors: Any) -> None:
+    wide = colors.shape[1]
+    for i, text in enumerate(said):
+        dark = colors[i // wide, i % wide, :3].mean() < 0.6
+        spot = (i % wide + 0.5, i // wide + 0.5)
+        ax.text(
+            *spot, text, ha="center", va="center", fontsize="small", color="white" if dark else GREY, parse_math=False
+        )
+
+
+def pareto(
+    frame: Table,
+    x: str = "",
+    y: str = "",
+    *,
+    finished: bool = False,
+    mark: float = 0.8,
+    noun: str = "items",
+    **look: Unpack[Look],
+) -> Axes:
+    """Draw the share of y's sum that its largest rows make, marked where it reaches `mark` (0 to 1).
+
+    A `finished` table holds the curve itself: y by x, both cumulative shares from 0 to 1.
+    """
+    items, total = _curve(canvas.table(frame, x=x, y=y), finished)
+    canvas_look: Look = {"xlabel": f"share of {noun}, the largest first", **look}
+    ax = canvas.new_axes(4.2, canvas_look)
+    if len(items) < 2:
+        return canvas.nothing(ax)
+    reach = float(np.interp(mark, total, items))
+    ax.plot(items, total, color="C0", linewidth=2.2)
+    ax.fill_between(items, total, color="C0", alpha=0.1, linewidth=0)
+    ax.plot([0, 1], [0, 1], color=PALE, linewidth=1)
+    ax.plot([0, reach, reach], [mark, mark, 0], color="C3", linewidth=1, linestyle="--")
+    ax.plot([reach], [mark], "o", color="C3", markersize=6)
+    said = f"{canvas.say(reach, 'percent')} of {canvas.clean(noun)} make {canvas.say(mark, 'percent')}"
+    ax.text(reach + 0.012, mark - 0.05, said, va="top", parse_math=False)
+    ax.set(xlim=(0, 1), ylim=(0, 1.02))
+    ax.xaxis.set_major_formatter(canvas.formatter("percent"))
+    return canvas.scale(ax, "percent")
+
+
+def _curve(data: pd.DataFrame, finished: bool) -> tuple[Any, Any]:
+    if finished:
+        points = canvas.with_numbers(data, "x", "y").sort_values("x")
+        return np.r_[0, points["x"]], np.r_[0, points["y"]]
+    values = np.sort(canvas.with_numbers(data, "y")["y"].clip(lower=0).to_numpy())[::-1]
+    if not values.sum():
+        return np.zeros(0), np.zeros(0)
+    return np.arange(len(values) + 1) / len(values), np.r_[0, values.cumsum() / values.sum()]
+
+
+def steps(frame: pd.DataFrame, x: str, ys: Sequence[str], *, unit: Unit = "count", **look: Unpack[Look]) -> Axes:
+    """Draw a panel for each column of `ys` over one x (moments or numbers), each value held until the next.
+
+    Panels, not two scales in one: each series keeps an axis of its own. They are the Axes' `child_axes`.
+    """
+    roles = [f"y{i}" for i in range(len(ys))]
+    data = canvas.table(frame, x=x, **dict(zip(roles, ys, strict=True)))
+    data = canvas.with_moments(canvas.with_numbers(data, *roles), "x")
+    ax = canvas.new_axes(0.9 + 1.3 * max(len(ys), 2), {**look, "xlabel": ""})
+    if data.empty or not roles:
+        return canvas.nothing(ax)
+    canvas.bare(ax, "x", "y").spines[:].set_visible(False)
+    for i, role in enumerate(roles):
+        panel = ax.inset_axes((0, 1 - (i + 1) / len(ys), 1, 0.72 / len(ys)))
+        _step_panel(panel, data["x"], data[role], f"C{i}", unit)
+        panel.set_title(canvas.clean(ys[i]), loc="left", fontsize="medium", color=f"C{i}", pad=4, parse_math=False)
+        panel.tick_params(labelbottom=i == len(ys) - 1)
+    panel.set_xlabel(canvas.clean(look.get("xlabel", "")), parse_math=False)
+    return ax
+
+
+def _step_panel(panel: Axes, at: canvas.Column, values: canvas.Column, color: str, unit: Unit) -> None:
+    panel.step(at.to_numpy(), values, where="post", color=color)
+    panel.fill_between(at.to_numpy(), values, step="post", color=color, alpha=0.12, linewidth=0)
+    canvas.moment_axis(canvas.scale(panel, unit), at)

@@ -1,0 +1,213 @@
+"""What every chart stands on: the table behind it, the empty Axes, numbers and names as words, quiet axes.
+
+`batchkit.charts` holds the charts themselves. Text from data is always drawn as it is, never as mathematics,
+and a character that the font cannot draw becomes an empty box, so that no name can spoil a picture.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from math import ceil
+from textwrap import fill
+from typing import Any, Literal, TypeAlias, TypedDict
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+Column: TypeAlias = "pd.Series[Any]"
+Table: TypeAlias = "pd.DataFrame | pd.Series[Any]"
+Unit: TypeAlias = Literal["count", "money", "percent"] | Callable[[float], str]
+
+GREY, PALE, FAINT = "#5f6b76", "#c3ccd5", "#f5f7f9"
+_SCALES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"), (1.0, ""))
+
+
+class Look(TypedDict, total=False):
+    """What every chart takes besides its data: a title that says the finding, axis labels, where to draw."""
+
+    title: str
+    xlabel: str
+    ylabel: str
+    ax: Axes | None
+
+
+def table(frame: Table, **roles: str) -> pd.DataFrame:
+    """Copy the columns named by `roles` ("": the next in order) under their roles' names.
+
+    Raises ValueError for a column that is not there; a frame without rows may lack any.
+    """
+    if isinstance(frame, pd.Series) or len(frame.columns) == 1:
+        frame = pd.DataFrame({"name": frame.index, "value": frame.to_numpy().ravel()})
+    if frame.empty:
+        return pd.DataFrame({role: pd.Series(dtype=float) for role in roles})
+    return pd.DataFrame({role: _column(frame, name, i) for i, (role, name) in enumerate(roles.items())})
+
+
+def _column(frame: pd.DataFrame, name: str, place: int) -> Column:
+    if name in frame.columns:
+        return frame[name].reset_index(drop=True)
+    if name or place >= len(frame.columns):
+        has = ", ".join(map(str, frame.columns))
+        raise ValueError(f"the table has no column {name or f'number {place + 1}'!r}; it has: {has}")
+    return frame.iloc[:, place].reset_index(drop=True)
+
+
+def with_numbers(data: pd.DataFrame, *roles: str) -> pd.DataFrame:
+    """Turn `roles` into float64 and keep only the rows where each of them is finite."""
+    numbers = {
+        role: pd.to_numeric(data[role], errors="coerce").to_numpy(dtype=float, na_value=np.nan) for role in roles
+    }
+    data = data.assign(**numbers)
+    return data[~data[list(roles)].isin([np.inf, -np.inf, np.nan]).any(axis=1)]
+
+
+def with_moments(data: pd.DataFrame, role: str) -> pd.DataFrame:
+    """Turn `role` into numbers, if it holds numbers, else into UTC moments; keep and sort the rows that have one."""
+    if pd.api.types.is_numeric_dtype(data[role]):
+        return with_numbers(data, role).sort_values(role, kind="stable")
+    moments = pd.to_datetime(data[role], errors="coerce", utc=True, format="ISO8601").dt.tz_localize(None)
+    return data.assign(**{role: moments}).dropna(subset=[role]).sort_values(role, kind="stable")
+
+
+def new_axes(height: float, look: Look) -> Axes:
+    """Give the caller's Axes, or those of a new figure `height` inches high, their title and labels."""
+    ax = look.get("ax")
+    title = _wrapped(look.get("title", ""), ax)
+    if ax is not None:
+        ax.set_title(title, loc="left", parse_math=False)
+    else:
+        figure = plt.figure(figsize=(plt.rcParams["figure.figsize"][0], height), layout="constrained")
+        figure.suptitle(title, x=0.006, ha="left", parse_math=False)
+        ax = figure.subplots()
+    ax.set_xlabel(clean(look.get("xlabel", "")), parse_math=False)
+    ax.set_ylabel(clean(look.get("ylabel", "")), parse_math=False)
+    return ax
+
+
+def _wrapped(title: str, ax: Axes | None) -> str:
+    inches = plt.rcParams["figure.figsize"][0] if ax is None else width_of(ax)
+    return "\n".join(fill(clean(part), max(int(inches * 9), 12)) for part in title.splitlines())
+
+
+def nothing(ax: Axes) -> Axes:
+    """Say that there is nothing to show."""
+    ax.set_axis_off()
+    ax.text(0.5, 0.5, "nothing to show", transform=ax.transAxes, ha="center", va="center", color=GREY)
+    return ax
+
+
+def say(value: float, unit: Unit) -> str:
+    """Write a number as people say it: 12k, $1.2M, 3.4% (a percentage is a share, 0 to 1)."""
+    if callable(unit):
+        return clean(unit(value))
+    if unit == "percent":
+        return f"{_short(value * 100)}%".replace("-", "\u2212")
+    cents = unit == "money" and abs(value) < 100 and round(value, 2) % 1 != 0
+    digits = f"{abs(value):.2f}" if cents else _short(abs(value))
+    return ("\u2212" if value < 0 and digits != "0" else "") + ("$" if unit == "money" else "") + digits
+
+
+def _short(value: float) -> str:
+    size, letter = next(((s, c) for s, c in _SCALES if abs(value) >= s * 0.9995), (1.0, ""))
+    number = value / size
+    return (f"{number:.3g}" if 1e-4 <= abs(number) < 999.5 else f"{number:,.0f}") + letter
+
+
+def name_of(value: object, limit: int = 200) -> str:
+    """Turn a name from data into a drawable text of at most `limit` characters, its middle left out."""
+    if value is None or value is pd.NA or value is pd.NaT or value != value:
+        return "(none)"
+    whole = isinstance(value, float) and value.is_integer()
+    text = clean(f"{value:.0f}" if whole else str(value)) or "(empty)"
+    tail = limit // 3
+    return text if len(text) <= limit else f"{text[: limit - tail - 1].rstrip()}…{text[-tail:].lstrip()}"
+
+
+def clean(text: str) -> str:
+    """One line of characters that the font has."""
+    drawable = "".join(c if c.isspace() or _has_glyph(c, *plt.rcParams["font.family"]) else "\u25a1" for c in text)
+    return " ".join(drawable.split())
+
+
+@lru_cache(maxsize=4096)
+def _has_glyph(character: str, *families: str) -> bool:
+    font = get_font(findfont(FontProperties(family=list(families))))
+    return character.isprintable() and font.get_char_index(ord(character)) != 0
+
+
+def levels(names: Column) -> list[str]:
+    """Name each distinct value once: numbers and categories in their order, other names as they come."""
+    ordered = pd.api.types.is_numeric_dtype(names) or isinstance(names.dtype, pd.CategoricalDtype)
+    return list(dict.fromkeys(map(name_of, names.sort_values() if ordered else names)))
+
+
+def shades(names: Column, highlight: Iterable[str]) -> list[str]:
+    """Colour the highlighted names, or all when none is."""
+    chosen = set(highlight)
+    return ["C0" if not chosen or str(name) in chosen else PALE for name in names]
+
+
+def crowding(ax: Axes, labels: list[str], in_a_row: int = 0) -> int:
+    """Say how many places a label takes of those side by side: 1 when all of them fit."""
+    widest = max(map(len, labels), default=0) * 0.085 + 0.12
+    return ceil(widest * (in_a_row or len(labels)) / width_of(ax))
+
+
+def width_of(ax: Axes) -> float:
+    """Estimate the inches between the sides of the Axes."""
+    return max(0.92 * float(ax.bbox.width) / ax.figure.dpi, 0.1)
+
+
+def name_ticks(axis: Axis, names: Iterable[object], at: Iterable[float] | None = None, every: int = 1) -> None:
+    """Name the places of a categorical axis, each `every`th of them, without tick marks."""
+    texts = [name_of(name, 34) for name in names]
+    places = list(range(len(texts)) if at is None else at)
+    axis.set_ticks(places[::every], texts[::every], parse_math=False)
+    axis.set_tick_params(length=0)
+
+
+def scale(ax: Axes, unit: Unit) -> Axes:
+    """Give the y axis its unit, few ticks and quiet lines, from zero up unless there is something below."""
+    ax.yaxis.set_major_locator(MaxNLocator(5, integer=unit == "count"))
+    ax.yaxis.set_major_formatter(formatter(unit))
+    ax.grid(axis="y")
+    ax.spines["left"].set_visible(False)
+    ax.margins(x=0)
+    if ax.dataLim.y0 >= 0:
+        ax.set_ylim(bottom=0)
+    return ax
+
+
+def formatter(unit: Unit) -> FuncFormatter:
+    """Write an axis's numbers in `unit`."""
+    return FuncFormatter(lambda value, _place: say(value, unit))
+
+
+def moment_axis(ax: Axes, moments: Column) -> None:
+    """Write the x axis as dates that name the year once, if it holds moments."""
+    if moments.dtype.kind == "M":
+        locator = AutoDateLocator(minticks=3, maxticks=9)  # type: ignore[no-untyped-call]
+        ax.xaxis.set_major_locator(locator)
+        ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+
+
+def bare(ax: Axes, *which: Literal["x", "y"]) -> Axes:
+    """Take away an axis that the labels on the marks make needless."""
+    for axis in which:
+        ax.tick_params(axis=axis, **{"length": 0, f"label{'bottom' if axis == 'x' else 'left'}": False})
+        ax.spines["bottom" if axis == "x" else "left"].set_visible(False)
+    return ax
+
+
+def key(ax: Axes, entries: Mapping[str, Artist]) -> None:
+    """Put the key above the right end of the Axes, where no data is."""
+    place: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1, 0.99), "borderaxespad": 0.2}
+    legend = ax.legend(list(entries.values()), [clean(name) for name in entries], ncols=min(len(entries), 6), **place)
+    for text in legend.get_texts():
+        text.set_parse_math(False)

@@ -1,0 +1,127 @@
+"""The timeline: which task waited and ran when, and where, as a Gantt chart with a row of lanes.
+
+Tasks that overlap on a lane are stacked in sub-rows: from the moment they wait while that stays readable,
+and with very many tasks from the moment they run, so that a lane is then as high as it ran tasks at once.
+"""
+
+from typing import Any, Unpack
+
+import numpy as np
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+from matplotlib.patches import Patch
+
+from batchkit import canvas
+
+_ROWS = 120  # tasks of which each can have a sub-row to wait in
+_LABELLED = 60  # sub-rows high enough for words
+_COLORS = 7  # of the style's cycle
+
+
+def timeline(
+    frame: pd.DataFrame,
+    lane: str,
+    wait_from: str,
+    start: str,
+    end: str,
+    *,
+    hue: str = "",
+    label: str = "",
+    **look: Unpack[canvas.Look],
+) -> Axes:
+    """Draw each task on its lane, a thin bar while it waits and a thick one while it runs.
+
+    Times are moments or seconds. Colours go by `hue`, else each task takes the next; `label` is written where
+    it fits. A task without an end runs until the last moment known; one without a lane or a start is only counted.
+    """
+    roles = {"lane": lane, "since": wait_from, "start": start, "end": end, "hue": hue, "label": label}
+    every = canvas.table(frame, **{role: column for role, column in roles.items() if column})
+    data = _stacked(_in_seconds(every))
+    heights = data.groupby("lane", sort=False)["row"].max() + 1.7
+    inches = 1.1 + float(np.clip(0.2 * heights.sum(), 1.6, 7.5))
+    ax = canvas.new_axes(inches, {"xlabel": _axis_label(len(every) - len(data)), **look})
+    if data.empty:
+        return canvas.nothing(ax)
+    floors = heights.cumsum() - heights
+    data = data.assign(level=data["lane"].map(floors).astype(float) + data["row"] + 0.85)
+    _draw_tasks(ax, data, bool(hue))
+    if label and heights.sum() <= _LABELLED:
+        _write_labels(ax, data)
+    ax.hlines(floors.iloc[1:], 0, 1, transform=ax.get_yaxis_transform(), color=canvas.PALE, linewidth=0.6)
+    ax.set(xlim=(0, max(float(data["end"].max()), 1e-3)), ylim=(float(heights.sum()), 0))
+    canvas.name_ticks(ax.yaxis, heights.index, at=floors + heights / 2)
+    ax.grid(axis="x")
+    ax.spines["left"].set_visible(False)
+    return ax
+
+
+def _axis_label(idle: int) -> str:
+    return "seconds since the first" + (f" ({idle:,} more never started)" if idle else "")
+
+
+def _in_seconds(data: pd.DataFrame) -> pd.DataFrame:
+    """Keep the tasks that started, by start, their times as seconds since the first began to wait."""
+    times = pd.DataFrame({role: _seconds(data[role]) for role in ("since", "start", "end")})
+    data = data.assign(**times)[data["lane"].notna() & times["start"].notna()].sort_values("start", kind="stable")
+    since = data["since"].fillna(data["start"]).clip(upper=data["start"])
+    end = data["end"].fillna(data[["start", "end"]].max(axis=None)).clip(lower=data["start"])
+    first = since.min()
+    return data.assign(since=since - first, start=data["start"] - first, end=end - first)
+
+
+def _seconds(times: canvas.Column) -> canvas.Column:
+    if pd.api.types.is_numeric_dtype(times):
+        return times.astype(float).where(np.isfinite)
+    moments = pd.to_datetime(times, errors="coerce", utc=True, format="ISO8601")
+    return (moments - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
+
+
+def _stacked(data: pd.DataFrame) -> pd.DataFrame:
+    """Add the sub-row of each task, and name its lane; lanes come in the order in which they began."""
+    data = data.assign(lane=data["lane"].map(canvas.name_of))
+    if len(data) <= _ROWS:
+        return data.assign(row=_rows(data, "since"))
+    return data.assign(row=_rows(data, "start"))
+
+
+def _rows(data: pd.DataFrame, begin: str) -> canvas.Column:
+    """Give each task the first sub-row of its lane that is free from `begin` to its end."""
+    ends: dict[str, list[float]] = {}
+    rows: dict[Any, int] = {}
+    ordered = data.sort_values([begin, "start"], kind="stable")
+    for task, lane, since, end in zip(ordered.index, ordered["lane"], ordered[begin], ordered["end"], strict=True):
+        taken = ends.setdefault(lane, [])
+        rows[task] = next((row for row, until in enumerate(taken) if until <= since), len(taken))
+        taken[rows[task] : rows[task] + 1] = [end]
+    return pd.Series(rows, dtype=int)
+
+
+def _draw_tasks(ax: Axes, data: pd.DataFrame, named: bool) -> None:
+    names = canvas.levels(data["hue"]) if named else []
+    numbers = [names.index(canvas.name_of(h)) for h in data["hue"]] if named else range(len(data))
+    colors = [f"C{number % _COLORS}" for number in numbers]
+    _blocks(ax, data, "since", "start", 0.22, [(color, 0.5) for color in colors])
+    _blocks(ax, data, "start", "end", 0.84, [(color, 1.0) for color in colors])
+    entries: dict[str, Artist] = {name: Patch(color=f"C{i}") for i, name in enumerate(names[:_COLORS])}
+    grey = {"waiting": Patch(color=canvas.GREY, alpha=0.4), "running": Patch(color=canvas.GREY)}
+    canvas.key(ax, entries | grey)
+
+
+def _blocks(
+    ax: Axes, data: pd.DataFrame, left: str, right: str, height: float, colors: list[tuple[str, float]]
+) -> None:
+    """Draw a bar a task as one collection: thousands of single bars would take seconds."""
+    x0, x1, y0, y1 = data[left], data[right], data["level"] - height / 2, data["level"] + height / 2
+    corners = np.stack([np.stack(c, axis=1) for c in ((x0, y0), (x0, y1), (x1, y1), (x1, y0))], axis=1)
+    ax.add_collection(PolyCollection(list(corners), facecolors=colors, edgecolors="face", linewidths=0.3))
+
+
+def _write_labels(ax: Axes, data: pd.DataFrame) -> None:
+    inches = canvas.width_of(ax) / max(float(data["end"].max()), 1e-3)
+    look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 7.5, "color": "white", "clip_on": True}
+    for name, start, end, level in zip(data["label"], data["start"], data["end"], data["level"], strict=True):
+        text = canvas.name_of(name, 20)
+        if (end - start) * inches > 0.08 * len(text) + 0.05:
+            ax.text((start + end) / 2, level, text, parse_math=False, **look)
