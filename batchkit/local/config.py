@@ -6,6 +6,7 @@ address is final.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -37,6 +38,7 @@ class LocalConfig:
         tokens: issues and checks bearer tokens.
         shared_key: the account key that Batch takes besides tokens, None when it takes none.
         keep: whether state_dir outlives this run (--state was given).
+        mark: environment that every process started here carries, so that none outlives the run.
     """
 
     speed: float
@@ -48,6 +50,7 @@ class LocalConfig:
     tokens: Tokens
     shared_key: SharedKey | None = None
     keep: bool = False
+    mark: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def hosts(self) -> frozenset[str]:

@@ -1,0 +1,67 @@
+"""`python -m batchkit.local [--speed N] [--state DIR] [--allow-shared-key] [-- COMMAND...]`.
+
+With COMMAND: start the local Azure, run COMMAND with the environment that points the clients at it,
+stop it, exit with COMMAND's code. Without: print that environment and stay until interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+
+def main(arguments: list[str]) -> int:
+    """Run a local Azure as the arguments say; return the exit code."""
+    from batchkit.local.supervisor import supervise
+
+    return supervise(_options(arguments))
+
+
+def _options(arguments: list[str]):  # type: ignore[no-untyped-def]
+    from batchkit.local.supervisor import Options
+
+    own, command = arguments, ()
+    if "--" in arguments:
+        at = arguments.index("--")
+        own, command = arguments[:at], tuple(arguments[at + 1 :])
+    named = _parser().parse_args(own)
+    return Options(named.speed, named.state, named.allow_shared_key, command)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="batchkit local",
+        usage="%(prog)s [--speed N] [--state DIR] [--allow-shared-key] [-- COMMAND...]",
+        description="A local Azure Batch with its storage and identity, for Azure's own clients.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--speed", type=_speed, default=1.0, metavar="N", help="divide the service's waits by N")
+    parser.add_argument("--state", type=Path, metavar="DIR", help="keep everything in DIR across restarts")
+    parser.add_argument(
+        "--allow-shared-key", action="store_true", help="also open Batch to clients with an account key"
+    )
+    return parser
+
+
+def _speed(text: str) -> float:
+    speed = float(text)
+    if not 0 < speed < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number above zero")
+    return speed
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    """End before there is anything to stop: no traceback, the shell's own exit code."""
+    raise SystemExit(128 + number)
+
+
+if __name__ == "__main__":
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, _leave)
+    # A folder that this is started from must not lend its modules to a service.
+    sys.path[:] = [entry for entry in sys.path if entry not in ("", os.getcwd())]
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,150 @@
+"""Runs one Azurite on a port of its own choosing, and makes the containers that the work needs.
+
+Keyless: it takes bearer tokens over https; its account key is random and never leaves this process.
+Azurite itself checks no token's signature, only issuer, audience and lifetime.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import http.client
+import os
+import re
+import secrets
+import ssl
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from batchkit.local.azurite.install import folder, installed, node
+from batchkit.local.certificates import Certificates
+
+ACCOUNT = "batchkitlocal"
+
+_LISTENS = re.compile(rb"listens on https://127\.0\.0\.1:(\d+)")
+_PROGRAM = "node_modules/azurite/dist/src/blob/main.js"
+_OPTIONS = ["--blobHost", "127.0.0.1", "--blobPort", "0", "--oauth", "basic"]
+_QUIET = ["--skipApiVersionCheck", "--disableTelemetry", "--silent"]
+_START_SECONDS = 60
+_STOP_SECONDS = 5
+_API_VERSION = "2021-12-02"
+_LEFT_ALONE = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ"})
+
+
+class AzuriteError(Exception):
+    """Azurite is missing, or did not start."""
+
+
+@dataclass
+class Azurite:
+    """A running Azurite: its process and its account's address."""
+
+    process: asyncio.subprocess.Process
+    url: str
+
+    async def stop(self) -> None:
+        """End Azurite in order, so that it keeps what it has acknowledged; kill it when it does not end."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.terminate()
+        try:
+            await asyncio.wait_for(self.process.wait(), _STOP_SECONDS)
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.kill()
+            await self.process.wait()
+
+
+async def start(location: Path, certificates: Certificates, mark: Mapping[str, str]) -> Azurite:
+    """Start Azurite with its data in `location` and return once it listens.
+
+    Raises:
+        AzuriteError: it is not installed, or it ended or said nothing within a minute.
+    """
+    if not installed():
+        raise AzuriteError("Azurite is not installed here: run `python -m batchkit.local.azurite install`.")
+    process = await _spawn(location, certificates, mark)
+    try:
+        port = await asyncio.wait_for(_port(process), _START_SECONDS)
+    except (TimeoutError, AzuriteError) as error:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        raise AzuriteError(str(error) or f"Azurite did not start within {_START_SECONDS} seconds.") from None
+    _drain(process)
+    return Azurite(process, f"https://127.0.0.1:{port}/{ACCOUNT}")
+
+
+def make_containers(url: str, token: str, ca_file: Path, names: Iterable[str]) -> None:
+    """Create the containers that are not there yet; raise AzuriteError when Azurite refuses.
+
+    Three plain requests: the client library would cost the start half a second.
+    """
+    host, account = url.removeprefix("https://").split("/")
+    trust = ssl.create_default_context(cafile=str(ca_file))
+    headers = {"Authorization": f"Bearer {token}", "x-ms-version": _API_VERSION, "Content-Length": "0"}
+    connection = http.client.HTTPSConnection(host, context=trust, timeout=30)
+    with contextlib.closing(connection):
+        for name in names:
+            connection.request("PUT", f"/{account}/{name}?restype=container", headers=headers)
+            answer = connection.getresponse()
+            body = answer.read()
+            if answer.status not in (201, 409):
+                raise AzuriteError(f"Azurite refused container {name}: {answer.status} {body[:300]!r}")
+
+
+async def _spawn(
+    location: Path, certificates: Certificates, mark: Mapping[str, str]
+) -> asyncio.subprocess.Process:
+    location.mkdir(mode=0o700, parents=True, exist_ok=True)
+    pair = ["--cert", certificates.certificate, "--key", certificates.key]
+    return await asyncio.create_subprocess_exec(
+        node(),
+        "--require",
+        Path(__file__).with_name("end_with_stdin.cjs"),
+        folder() / _PROGRAM,
+        *_OPTIONS,
+        *pair,
+        *_QUIET,
+        "--location",
+        location,
+        cwd=location,
+        env=_environment(mark),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+def _environment(mark: Mapping[str, str]) -> dict[str, str]:
+    key = base64.b64encode(secrets.token_bytes(64)).decode()
+    own = {"AZURITE_ACCOUNTS": f"{ACCOUNT}:{key}", "NODE_COMPILE_CACHE": str(folder() / ".compile-cache")}
+    return {name: value for name, value in os.environ.items() if name in _LEFT_ALONE} | own | dict(mark)
+
+
+async def _port(process: asyncio.subprocess.Process) -> int:
+    said = []
+    assert process.stdout is not None
+    async for line in process.stdout:
+        found = _LISTENS.search(line)
+        if found:
+            return int(found[1])
+        said.append(line.decode(errors="replace").strip())
+    raise AzuriteError(f"Azurite ended at its start: {' / '.join(said[-3:]) or 'it said nothing'}")
+
+
+def _drain(process: asyncio.subprocess.Process) -> None:
+    """Keep reading what Azurite prints, so that a full pipe never stops it."""
+
+    async def read() -> None:
+        assert process.stdout is not None
+        while await process.stdout.read(65536):
+            pass
+
+    task = asyncio.get_running_loop().create_task(read())
+    _draining.add(task)
+    task.add_done_callback(_draining.discard)
+
+
+_draining: set[asyncio.Task[None]] = set()

@@ -1,0 +1,144 @@
+"""The services of one local Azure, started together and stopped in the reverse order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from batchkit.local import certificates as tls
+from batchkit.local.azurite import process as azurite
+from batchkit.local.config import CONTAINERS, LocalConfig, SharedKey
+from batchkit.local.guard import MARK
+from batchkit.local.identity import Identity
+from batchkit.local.servers import Server, address, bind
+from batchkit.local.state import State
+from batchkit.local.tokens import STORAGE_AUDIENCE, Tokens
+
+_STOP_SECONDS = 10
+_SHARED_KEY_ACCOUNT = "batchkitlocal"
+
+
+@dataclass
+class Running:
+    """A started local Azure.
+
+    Attributes:
+        environment: what a client needs to reach it.
+        ended: completes, with the reason, should a service end by itself.
+    """
+
+    environment: dict[str, str]
+    ended: asyncio.Future[str]
+
+
+async def start(
+    stack: contextlib.AsyncExitStack,
+    state: State,
+    speed: float,
+    shared_key: bool,
+    mark: str,
+) -> Running:
+    """Start every service; `stack` stops them.
+
+    Raises:
+        AzuriteError: Azurite is missing or did not start.
+    """
+    certificates = await asyncio.to_thread(tls.make, state.folder / "tls")
+    marked = {MARK: mark}
+    blobs = await azurite.start(state.folder / "azurite", certificates, marked)
+    stack.push_async_callback(_bounded, blobs.stop)
+    batch, arm, metadata = bind(), bind(), bind()
+    config = LocalConfig(
+        speed=speed,
+        state_dir=state.folder,
+        batch_url=f"https://{address(batch)}",
+        blob_url=blobs.url,
+        arm_url=f"https://{address(arm)}",
+        ca_file=certificates.authority,
+        tokens=Tokens(),
+        shared_key=_new_key() if shared_key else None,
+        keep=state.keep,
+        mark=marked,
+    )
+    await asyncio.to_thread(_make_containers, config)
+    service = _batch(config)
+    await service.start()
+    stack.push_async_callback(_bounded, service.stop)
+    identity = Identity(config.tokens)
+    servers = [
+        Server(service.batch_app, batch, certificates),
+        Server(service.arm_app, arm, certificates),
+        Server(identity.app(), metadata),
+    ]
+    for server in servers:
+        stack.push_async_callback(_bounded, server.stop)
+        await server.start()
+    environment = _environment(config, identity, address(metadata))
+    return Running(environment, _watch(blobs, servers))
+
+
+def _batch(config: LocalConfig):  # type: ignore[no-untyped-def]
+    from batchkit.local.batch import create
+
+    return create(config)
+
+
+def _make_containers(config: LocalConfig) -> None:
+    token = config.tokens.issue(STORAGE_AUDIENCE)
+    azurite.make_containers(config.blob_url, token, config.ca_file, CONTAINERS)
+
+
+def _new_key() -> SharedKey:
+    import base64
+
+    return SharedKey(_SHARED_KEY_ACCOUNT, base64.b64encode(secrets.token_bytes(64)).decode())
+
+
+async def _bounded(stop: Callable[[], Awaitable[None]]) -> None:
+    """Stop one service, and never let a slow or broken one keep the others from stopping."""
+    with contextlib.suppress(Exception):
+        await asyncio.wait_for(stop(), _STOP_SECONDS)
+
+
+def _environment(config: LocalConfig, identity: Identity, metadata: str) -> dict[str, str]:
+    environment = {
+        "BATCHKIT_PROFILE": "local",
+        "BATCHKIT_BATCH_URL": config.batch_url,
+        "BATCHKIT_BLOB_URL": config.blob_url,
+        "BATCHKIT_ARM_URL": config.arm_url,
+        "BATCHKIT_CA_FILE": str(config.ca_file),
+        "BATCHKIT_SPEED": f"{config.speed:g}",
+        "AZURE_POD_IDENTITY_AUTHORITY_HOST": f"http://{metadata}/{identity.secret}",
+        "AZURE_CLIENT_ID": identity.client_id,
+        "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
+    }
+    return environment | _key_environment(config)
+
+
+def _key_environment(config: LocalConfig) -> Mapping[str, str]:
+    if config.shared_key is None:
+        return {}
+    return {
+        "AZURE_BATCH_ACCOUNT": config.shared_key.account,
+        "AZURE_BATCH_ACCESS_KEY": config.shared_key.key,
+        "AZURE_BATCH_ENDPOINT": config.batch_url,
+    }
+
+
+def _watch(blobs: azurite.Azurite, servers: list[Server]) -> asyncio.Future[str]:
+    """Return a future that tells which service ended before it was asked to."""
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[str] = loop.create_future()
+
+    def report(name: str) -> Callable[[object], None]:
+        return lambda _: None if ended.done() else ended.set_result(name)
+
+    watched = loop.create_task(blobs.process.wait())
+    watched.add_done_callback(report("Azurite"))
+    for server in servers:
+        if server.task is not None:
+            server.task.add_done_callback(report("A server of the local Azure"))
+    return ended

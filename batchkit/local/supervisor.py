@@ -1,0 +1,170 @@
+"""Owns every process of one local Azure: starts them, runs COMMAND, and leaves none behind.
+
+Signals only set the end in motion; the services then stop in order. Whatever is left after that, or
+when this process is killed outright, the guard (see guard.py) ends. The first Ctrl-C lets COMMAND
+end by itself for a moment, a second one hurries.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from batchkit.local.azurite.process import AzuriteError
+from batchkit.local.command import Command, CommandError
+from batchkit.local.guard import MARK
+from batchkit.local.stack import Running, start
+from batchkit.local.state import State, StateError, claim
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_PARENT_SECONDS = 0.5
+_GUARD_SECONDS = 15
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says: the clock, the state's folder, account keys, and COMMAND's words."""
+
+    speed: float = 1.0
+    state: Path | None = None
+    allow_shared_key: bool = False
+    command: tuple[str, ...] = ()
+
+
+def supervise(options: Options) -> int:
+    """Run a local Azure until COMMAND ends or a signal comes; return the exit code."""
+    try:
+        state = claim(options.state)
+    except StateError as error:
+        return _fail(str(error), 2)
+    run = uuid.uuid4().hex
+    guard = _start_guard(run, state)
+    supervisor = _Supervisor(options, state, ":".join(filter(None, (os.environ.get(MARK), run))))
+    try:
+        return asyncio.run(supervisor.run())
+    finally:
+        _finish_guard(guard, supervisor.hurried)
+
+
+@dataclass
+class _Supervisor:
+    options: Options
+    state: State
+    mark: str
+    hurried: bool = False
+    signalled: int = 0
+    command: Command | None = None
+    ending: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self) -> int:
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN or number == signal.SIGINT:
+                loop.add_signal_handler(number, self._receive, number)
+        work = loop.create_task(self._work())
+        end = loop.create_task(self._end(work))
+        orphaned = loop.create_task(self._watch_parent())
+        try:
+            return await work
+        except asyncio.CancelledError:
+            return 128 + self.signalled
+        finally:
+            end.cancel()
+            orphaned.cancel()
+
+    def _receive(self, number: int) -> None:
+        self.hurried = self.hurried or self.ending.is_set()
+        self.signalled = self.signalled or number
+        self.ending.set()
+        if self.hurried and self.command is not None:
+            self.command.kill()
+
+    async def _end(self, work: asyncio.Task[int]) -> None:
+        """Once a signal came: end COMMAND, which ends the work; without COMMAND stop the work itself."""
+        await self.ending.wait()
+        if self.command is None:
+            work.cancel()
+        else:
+            await self.command.end(self.signalled)
+
+    async def _work(self) -> int:
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                options = self.options
+                running = await start(stack, self.state, options.speed, options.allow_shared_key, self.mark)
+                return await self._attend(running)
+            except AzuriteError as error:
+                return _fail(str(error), 1)
+            except CommandError as error:
+                return _fail(str(error), error.exit_code)
+
+    async def _attend(self, running: Running) -> int:
+        """Stay while COMMAND runs, or until a signal comes; a service that ends by itself ends all."""
+        if not self.options.command:
+            _show(running.environment)
+            waiting: asyncio.Task[int] = asyncio.create_task(self._wait_for_signal())
+        else:
+            self.command = await Command.start(self.options.command, running.environment | {MARK: self.mark})
+            waiting = asyncio.create_task(self.command.wait())
+        await asyncio.wait({waiting, running.ended}, return_when=asyncio.FIRST_COMPLETED)
+        if waiting.done():
+            return waiting.result()
+        if self.command is not None:
+            await self.command.end(signal.SIGTERM)
+        return _fail(f"{running.ended.result()} ended by itself; the local Azure stops.", 1)
+
+    async def _wait_for_signal(self) -> int:
+        await asyncio.Event().wait()
+        return 0
+
+    async def _watch_parent(self) -> None:
+        """End when the parent is gone (killed, say), unless nohup said that this is to be outlived."""
+        parent = os.getppid()
+        if parent == 1 or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+            return
+        while os.getppid() == parent:
+            await asyncio.sleep(_PARENT_SECONDS)
+        self._receive(signal.SIGHUP)
+
+
+def _start_guard(run: str, state: State) -> subprocess.Popen[bytes]:
+    temporary = "" if state.keep else str(state.folder)
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "batchkit.local.guard", run, temporary],
+        env={name: value for name, value in os.environ.items() if name != MARK},
+        cwd="/",
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        pass_fds=() if state.lock < 0 else (state.lock,),
+    )
+
+
+def _finish_guard(guard: subprocess.Popen[bytes], hurried: bool) -> None:
+    """Let the guard sweep, and wait for it, so that nothing is left once this process ends."""
+    assert guard.stdin is not None
+    with contextlib.suppress(BrokenPipeError):
+        guard.stdin.write(b"k" if hurried else b"")
+        guard.stdin.close()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        guard.wait(_GUARD_SECONDS)
+
+
+def _show(environment: dict[str, str]) -> None:
+    for name, value in environment.items():
+        print(f"export {name}={value}")
+    sys.stdout.flush()
+    print("The local Azure is up; Ctrl-C stops it.", file=sys.stderr)
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return code
