@@ -25,6 +25,7 @@ Table: TypeAlias = "pd.DataFrame | pd.Series[Any]"
 Unit: TypeAlias = Literal["count", "money", "percent"] | Callable[[float], str]
 
 GREY, PALE, FAINT = "#5f6b76", "#c3ccd5", "#f5f7f9"
+_LETTER = 0.085  # inches
 _SCALES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 
 
@@ -71,8 +72,16 @@ def with_moments(data: pd.DataFrame, role: str) -> pd.DataFrame:
     """Turn `role` into numbers, if it holds numbers, else into UTC moments; keep and sort the rows that have one."""
     if pd.api.types.is_numeric_dtype(data[role]):
         return with_numbers(data, role).sort_values(role, kind="stable")
-    moments = pd.to_datetime(data[role], errors="coerce", utc=True, format="ISO8601").dt.tz_localize(None)
-    return data.assign(**{role: moments}).dropna(subset=[role]).sort_values(role, kind="stable")
+    found = moments(data[role]).dt.tz_localize(None)
+    return data.assign(**{role: found}).dropna(subset=[role]).sort_values(role, kind="stable")
+
+
+def moments(column: Column) -> Column:
+    """Read dates, datetimes and ISO 8601 texts as UTC moments; anything else is no moment."""
+    if column.dtype == object:  # pandas would read a number as nanoseconds since 1970
+        dated = [None if isinstance(value, int | float) else value for value in column]
+        column = pd.Series(dated, index=column.index, dtype=object)
+    return pd.to_datetime(column, errors="coerce", utc=True, format="ISO8601")
 
 
 def new_axes(height: float, look: Look) -> Axes:
@@ -91,8 +100,8 @@ def new_axes(height: float, look: Look) -> Axes:
 
 
 def _wrapped(title: str, ax: Axes | None) -> str:
-    inches = plt.rcParams["figure.figsize"][0] if ax is None else width_of(ax)
-    return "\n".join(fill(clean(part), max(int(inches * 9), 12)) for part in title.splitlines())
+    letters = 9 * plt.rcParams["figure.figsize"][0] if ax is None else 11 * width_of(ax)
+    return "\n".join(fill(clean(part), max(int(letters), 12)) for part in title.splitlines())
 
 
 def nothing(ax: Axes) -> Axes:
@@ -107,7 +116,10 @@ def say(value: float, unit: Unit) -> str:
     if callable(unit):
         return clean(unit(value))
     if unit == "percent":
-        return f"{_short(value * 100)}%".replace("-", "\u2212")
+        return (
+            f"{value * 100:.{1 if abs(value) >= 0.0005 or not value else 3}f}".removesuffix(".0").replace("-", "\u2212")
+            + "%"
+        )
     cents = unit == "money" and abs(value) < 100 and round(value, 2) % 1 != 0
     digits = f"{abs(value):.2f}" if cents else _short(abs(value))
     return ("\u2212" if value < 0 and digits != "0" else "") + ("$" if unit == "money" else "") + digits
@@ -131,14 +143,15 @@ def name_of(value: object, limit: int = 200) -> str:
 
 def clean(text: str) -> str:
     """One line of characters that the font has."""
-    drawable = "".join(c if c.isspace() or _has_glyph(c, *plt.rcParams["font.family"]) else "\u25a1" for c in text)
-    return " ".join(drawable.split())
+    visible = [c for c in text if c.isspace() or c.isprintable()]
+    families = plt.rcParams["font.family"]
+    return " ".join("".join(c if c.isspace() or _has_glyph(c, *families) else "\u25a1" for c in visible).split())
 
 
 @lru_cache(maxsize=4096)
 def _has_glyph(character: str, *families: str) -> bool:
     font = get_font(findfont(FontProperties(family=list(families))))
-    return character.isprintable() and font.get_char_index(ord(character)) != 0
+    return font.get_char_index(ord(character)) != 0
 
 
 def levels(names: Column) -> list[str]:
@@ -153,9 +166,14 @@ def shades(names: Column, highlight: Iterable[str]) -> list[str]:
     return ["C0" if not chosen or str(name) in chosen else PALE for name in names]
 
 
+def letters_for(ax: Axes, labels: int) -> int:
+    """Say how long names side by side may be: a few are cut to fit, of many only some will be shown."""
+    return max(int((width_of(ax) / labels - 0.12) / _LETTER), 4) if labels <= 12 else 16
+
+
 def crowding(ax: Axes, labels: list[str], in_a_row: int = 0) -> int:
     """Say how many places a label takes of those side by side: 1 when all of them fit."""
-    widest = max(map(len, labels), default=0) * 0.085 + 0.12
+    widest = max(map(len, labels), default=0) * _LETTER + 0.12
     return ceil(widest * (in_a_row or len(labels)) / width_of(ax))
 
 
@@ -165,8 +183,8 @@ def width_of(ax: Axes) -> float:
 
 
 def name_ticks(axis: Axis, names: Iterable[object], at: Iterable[float] | None = None, every: int = 1) -> None:
-    """Name the places of a categorical axis, each `every`th of them, without tick marks."""
-    texts = [name_of(name, 34) for name in names]
+    """Name the places of a categorical axis, each `every`th of them, in a third of the width at most."""
+    texts = [name_of(name, max(int(width_of(axis.axes) * 4.2), 12)) for name in names]
     places = list(range(len(texts)) if at is None else at)
     axis.set_ticks(places[::every], texts[::every], parse_math=False)
     axis.set_tick_params(length=0)
@@ -174,13 +192,13 @@ def name_ticks(axis: Axis, names: Iterable[object], at: Iterable[float] | None =
 
 def scale(ax: Axes, unit: Unit) -> Axes:
     """Give the y axis its unit, few ticks and quiet lines, from zero up unless there is something below."""
-    ax.yaxis.set_major_locator(MaxNLocator(5, integer=unit == "count"))
+    ax.yaxis.set_major_locator(MaxNLocator(5, integer=unit == "count", steps=[1, 2, 2.5, 5, 10]))
     ax.yaxis.set_major_formatter(formatter(unit))
     ax.grid(axis="y")
     ax.spines["left"].set_visible(False)
     ax.margins(x=0)
     if ax.dataLim.y0 >= 0:
-        ax.set_ylim(bottom=0)
+        ax.set_ylim(0, ax.dataLim.y1 * 1.04 or 1)
     return ax
 
 
@@ -208,6 +226,8 @@ def bare(ax: Axes, *which: Literal["x", "y"]) -> Axes:
 def key(ax: Axes, entries: Mapping[str, Artist]) -> None:
     """Put the key above the right end of the Axes, where no data is."""
     place: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1, 0.99), "borderaxespad": 0.2}
+    if title := ax.get_title(loc="left"):
+        ax.set_title(title, loc="left", pad=26, parse_math=False)
     legend = ax.legend(list(entries.values()), [clean(name) for name in entries], ncols=min(len(entries), 6), **place)
     for text in legend.get_texts():
         text.set_parse_math(False)

@@ -74,7 +74,7 @@ def columns(
     if data.empty:
         return canvas.nothing(ax)
     drawn = ax.bar(range(len(data)), data["y"], color=canvas.shades(data["x"], highlight), width=0.8)
-    names = [canvas.name_of(name, 34) for name in data["x"]]
+    names = [canvas.name_of(name, canvas.letters_for(ax, len(data))) for name in data["x"]]
     canvas.name_ticks(ax.xaxis, names, every=canvas.crowding(ax, names))
     ax.set_xlim(-0.6, len(data) - 0.4)
     said = [canvas.say(v, unit) for v in data["y"]]
@@ -171,7 +171,9 @@ def pareto(
     ax.plot([0, reach, reach], [mark, mark, 0], color="C3", linewidth=1, linestyle="--")
     ax.plot([reach], [mark], "o", color="C3", markersize=6)
     said = f"{canvas.say(reach, 'percent')} of {canvas.clean(noun)} make {canvas.say(mark, 'percent')}"
-    ax.text(reach + 0.012, mark - 0.05, said, va="top", parse_math=False)
+    side = "left" if reach < 0.6 else "right"
+    ax.text(reach + (0.012 if side == "left" else -0.012), mark - 0.04, said, ha=side, va="top", parse_math=False)
+    ax.text(0.82, 0.79, "if all were equal", ha="left", va="top", fontsize="small", color=GREY)
     ax.set(xlim=(0, 1), ylim=(0, 1.02))
     ax.xaxis.set_major_formatter(canvas.formatter("percent"))
     return canvas.scale(ax, "percent")
@@ -199,8 +201,9 @@ def steps(frame: pd.DataFrame, x: str, ys: Sequence[str], *, unit: Unit = "count
     if data.empty or not roles:
         return canvas.nothing(ax)
     canvas.bare(ax, "x", "y").spines[:].set_visible(False)
+    ax.yaxis.labelpad = 32  # beside the panels' own numbers
     for i, role in enumerate(roles):
-        panel = ax.inset_axes((0, 1 - (i + 1) / len(ys), 1, 0.72 / len(ys)))
+        panel = ax.inset_axes((0, 1 - (i + 0.86) / (len(ys) - 0.14), 1, 0.74 / (len(ys) - 0.14)))
         _step_panel(panel, data["x"], data[role], f"C{i}", unit)
         panel.set_title(canvas.clean(ys[i]), loc="left", fontsize="medium", color=f"C{i}", pad=4, parse_math=False)
         panel.tick_params(labelbottom=i == len(ys) - 1)

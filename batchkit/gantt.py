@@ -11,6 +11,8 @@ import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
+from matplotlib.colors import to_rgb
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from batchkit import canvas
@@ -41,12 +43,15 @@ def timeline(
     data = _stacked(_in_seconds(every))
     heights = data.groupby("lane", sort=False)["row"].max() + 1.7
     inches = 1.1 + float(np.clip(0.2 * heights.sum(), 1.6, 7.5))
-    ax = canvas.new_axes(inches, {"xlabel": _axis_label(len(every) - len(data)), **look})
+    look["xlabel"] = look.get("xlabel", "seconds since the first") + _idle(len(every) - len(data))
+    ax = canvas.new_axes(inches, look)
     if data.empty:
         return canvas.nothing(ax)
     floors = heights.cumsum() - heights
     data = data.assign(level=data["lane"].map(floors).astype(float) + data["row"] + 0.85)
-    _draw_tasks(ax, data, bool(hue))
+    names = canvas.levels(data["hue"]) if hue else []
+    data = data.assign(color=_colors(data, names))
+    _draw_tasks(ax, data, names)
     if label and heights.sum() <= _LABELLED:
         _write_labels(ax, data)
     ax.hlines(floors.iloc[1:], 0, 1, transform=ax.get_yaxis_transform(), color=canvas.PALE, linewidth=0.6)
@@ -57,8 +62,8 @@ def timeline(
     return ax
 
 
-def _axis_label(idle: int) -> str:
-    return "seconds since the first" + (f" ({idle:,} more never started)" if idle else "")
+def _idle(tasks: int) -> str:
+    return f" ({tasks:,} more never started)" if tasks else ""
 
 
 def _in_seconds(data: pd.DataFrame) -> pd.DataFrame:
@@ -74,8 +79,7 @@ def _in_seconds(data: pd.DataFrame) -> pd.DataFrame:
 def _seconds(times: canvas.Column) -> canvas.Column:
     if pd.api.types.is_numeric_dtype(times):
         return times.astype(float).where(np.isfinite)
-    moments = pd.to_datetime(times, errors="coerce", utc=True, format="ISO8601")
-    return (moments - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
+    return (canvas.moments(times) - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
 
 
 def _stacked(data: pd.DataFrame) -> pd.DataFrame:
@@ -98,30 +102,35 @@ def _rows(data: pd.DataFrame, begin: str) -> canvas.Column:
     return pd.Series(rows, dtype=int)
 
 
-def _draw_tasks(ax: Axes, data: pd.DataFrame, named: bool) -> None:
-    names = canvas.levels(data["hue"]) if named else []
-    numbers = [names.index(canvas.name_of(h)) for h in data["hue"]] if named else range(len(data))
-    colors = [f"C{number % _COLORS}" for number in numbers]
-    _blocks(ax, data, "since", "start", 0.22, [(color, 0.5) for color in colors])
-    _blocks(ax, data, "start", "end", 0.84, [(color, 1.0) for color in colors])
+def _draw_tasks(ax: Axes, data: pd.DataFrame, names: list[str]) -> None:
+    _blocks(ax, data, "since", "start", 0.2, [canvas.PALE] * len(data))
+    _blocks(ax, data, "start", "end", 0.84, data["color"].to_list())
     entries: dict[str, Artist] = {name: Patch(color=f"C{i}") for i, name in enumerate(names[:_COLORS])}
-    grey = {"waiting": Patch(color=canvas.GREY, alpha=0.4), "running": Patch(color=canvas.GREY)}
-    canvas.key(ax, entries | grey)
+    waiting = Line2D([], [], color=canvas.PALE, linewidth=3, solid_capstyle="butt")
+    canvas.key(ax, {"waiting": waiting} | (entries or {"running": Patch(color="C0")}))
 
 
-def _blocks(
-    ax: Axes, data: pd.DataFrame, left: str, right: str, height: float, colors: list[tuple[str, float]]
-) -> None:
+def _blocks(ax: Axes, data: pd.DataFrame, left: str, right: str, height: float, colors: list[str]) -> None:
     """Draw a bar a task as one collection: thousands of single bars would take seconds."""
     x0, x1, y0, y1 = data[left], data[right], data["level"] - height / 2, data["level"] + height / 2
     corners = np.stack([np.stack(c, axis=1) for c in ((x0, y0), (x0, y1), (x1, y1), (x1, y0))], axis=1)
     ax.add_collection(PolyCollection(list(corners), facecolors=colors, edgecolors="face", linewidths=0.3))
 
 
+def _colors(data: pd.DataFrame, names: list[str]) -> list[str]:
+    """Name a colour a task: that of its hue, or one that its neighbours in the sub-row and beside it lack."""
+    if names:
+        return [f"C{names.index(canvas.name_of(hue)) % _COLORS}" for hue in data["hue"]]
+    turns = data.groupby(["lane", "row"]).cumcount() + 2 * data["row"]
+    return [f"C{turn % _COLORS}" for turn in turns]
+
+
 def _write_labels(ax: Axes, data: pd.DataFrame) -> None:
     inches = canvas.width_of(ax) / max(float(data["end"].max()), 1e-3)
-    look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 7.5, "color": "white", "clip_on": True}
-    for name, start, end, level in zip(data["label"], data["start"], data["end"], data["level"], strict=True):
+    needed = ["label", "start", "end", "level", "color"]
+    look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 7.5, "clip_on": True}
+    for name, start, end, level, color in zip(*(data[c] for c in needed), strict=True):
         text = canvas.name_of(name, 20)
         if (end - start) * inches > 0.08 * len(text) + 0.05:
-            ax.text((start + end) / 2, level, text, parse_math=False, **look)
+            ink = "white" if sum(to_rgb(color)) < 1.4 else "black"
+            ax.text((start + end) / 2, level, text, color=ink, parse_math=False, **look)
