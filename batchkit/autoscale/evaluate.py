@@ -17,7 +17,6 @@ from batchkit.autoscale.samples import Clock
 from batchkit.autoscale.scope import Scope
 from batchkit.autoscale.values import Value, type_name
 
-
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 

@@ -12,6 +12,10 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from batchkit.local.supervisor import Options
 
 
 def main(arguments: list[str]) -> int:
@@ -21,15 +25,15 @@ def main(arguments: list[str]) -> int:
     return supervise(_options(arguments))
 
 
-def _options(arguments: list[str]):  # type: ignore[no-untyped-def]
+def _options(arguments: list[str]) -> Options:
     from batchkit.local.supervisor import Options
 
-    own, command = arguments, ()
+    own, command = arguments, list[str]()
     if "--" in arguments:
         at = arguments.index("--")
-        own, command = arguments[:at], tuple(arguments[at + 1 :])
+        own, command = arguments[:at], arguments[at + 1 :]
     named = _parser().parse_args(own)
-    return Options(named.speed, named.state, named.allow_shared_key, command)
+    return Options(named.speed, named.state, named.allow_shared_key, tuple(command))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,8 +1,9 @@
 """The guard: a small process that outlives the supervisor by a moment, and leaves nothing behind.
 
 It waits on a pipe that only the supervisor holds. When that closes, for whatever reason (a kill -9
-too), it ends every process that carries the run's mark in its environment and removes the temporary
-folder. It runs in a session of its own, so no Ctrl-C reaches it, and carries no mark itself.
+too), it ends every process of the run and removes the run's folder unless that is to be kept. A
+process belongs to the run when its environment carries the run's mark, or names a Batch node below
+the run's folder. The guard has a session of its own, so no Ctrl-C reaches it, and carries no mark.
 """
 
 from __future__ import annotations
@@ -18,28 +19,29 @@ from collections.abc import Iterable
 import psutil
 
 MARK = "BATCHKIT_LOCAL_RUN"
+_NODE = "AZ_BATCH_NODE_ROOT_DIR"
 
 _PATIENCE_SECONDS = 3.0
 _STEP_SECONDS = 0.05
 _SWEEPS = 100
 
 
-def main(run: str, temporary: str) -> None:
-    """Wait for stdin to close, then end the run's processes and remove `temporary` ("" for none)."""
+def main(run: str, folder: str, keep: str) -> None:
+    """Wait for stdin to close, then end the run's processes; remove `folder` unless `keep` says "keep"."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     hurry = b"k" in sys.stdin.buffer.read()
-    sweep(run, 0 if hurry else _PATIENCE_SECONDS)
-    if temporary:
-        shutil.rmtree(temporary, ignore_errors=True)
+    sweep(run, folder, 0 if hurry else _PATIENCE_SECONDS)
+    if keep != "keep":
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def sweep(run: str, patience: float) -> None:
+def sweep(run: str, folder: str, patience: float) -> None:
     """End every process of the run: asked first, killed after `patience` seconds, until none is found."""
     asked: set[int] = set()
     deadline = time.monotonic() + patience
     for _ in range(_SWEEPS):
-        found = marked(run)
+        found = marked(run, folder)
         if not found:
             return
         late = time.monotonic() >= deadline
@@ -48,19 +50,20 @@ def sweep(run: str, patience: float) -> None:
         time.sleep(_STEP_SECONDS)
 
 
-def marked(run: str) -> list[int]:
-    """Return the ids of the living processes whose environment carries the run's mark."""
-    return [process.pid for process in psutil.process_iter() if _carries(process, run)]
+def marked(run: str, folder: str) -> list[int]:
+    """Return the ids of the living processes that belong to the run."""
+    return [process.pid for process in psutil.process_iter() if _belongs(process, run, folder)]
 
 
-def _carries(process: psutil.Process, run: str) -> bool:
+def _belongs(process: psutil.Process, run: str, folder: str) -> bool:
     if process.pid == os.getpid():
         return False
     try:
         environment = process.environ()
     except (psutil.Error, OSError):
         return False
-    return run in environment.get(MARK, "").split(":")
+    marked_so = run in environment.get(MARK, "").split(":")
+    return marked_so or environment.get(_NODE, "").startswith(f"{folder}{os.sep}")
 
 
 def _send(pids: Iterable[int], kill: bool) -> None:
@@ -70,4 +73,4 @@ def _send(pids: Iterable[int], kill: bool) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    main(*sys.argv[1:4])

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from batchkit.local import certificates as tls
 from batchkit.local.azurite import process as azurite
@@ -48,7 +49,9 @@ async def start(
     """
     certificates = await asyncio.to_thread(tls.make, state.folder / "tls")
     marked = {MARK: mark}
-    blobs = await azurite.start(state.folder / "azurite", certificates, marked)
+    starting = asyncio.create_task(azurite.start(state.folder / "azurite", certificates, marked))
+    create = await asyncio.to_thread(_load_batch)  # its imports cost no time of their own this way
+    blobs = await starting
     stack.push_async_callback(_bounded, blobs.stop)
     batch, arm, metadata = bind(), bind(), bind()
     config = LocalConfig(
@@ -64,7 +67,7 @@ async def start(
         mark=marked,
     )
     await asyncio.to_thread(_make_containers, config)
-    service = _batch(config)
+    service = create(config)
     await service.start()
     stack.push_async_callback(_bounded, service.stop)
     identity = Identity(config.tokens)
@@ -73,17 +76,17 @@ async def start(
         Server(service.arm_app, arm, certificates),
         Server(identity.app(), metadata),
     ]
+    stack.push_async_callback(_stop_all, servers)
     for server in servers:
-        stack.push_async_callback(_bounded, server.stop)
         await server.start()
     environment = _environment(config, identity, address(metadata))
     return Running(environment, _watch(blobs, servers))
 
 
-def _batch(config: LocalConfig):  # type: ignore[no-untyped-def]
+def _load_batch() -> Callable[[LocalConfig], Any]:
     from batchkit.local.batch import create
 
-    return create(config)
+    return create
 
 
 def _make_containers(config: LocalConfig) -> None:
@@ -95,6 +98,10 @@ def _new_key() -> SharedKey:
     import base64
 
     return SharedKey(_SHARED_KEY_ACCOUNT, base64.b64encode(secrets.token_bytes(64)).decode())
+
+
+async def _stop_all(servers: list[Server]) -> None:
+    await asyncio.gather(*(_bounded(server.stop) for server in servers))
 
 
 async def _bounded(stop: Callable[[], Awaitable[None]]) -> None:
@@ -118,7 +125,7 @@ def _environment(config: LocalConfig, identity: Identity, metadata: str) -> dict
     return environment | _key_environment(config)
 
 
-def _key_environment(config: LocalConfig) -> Mapping[str, str]:
+def _key_environment(config: LocalConfig) -> dict[str, str]:
     if config.shared_key is None:
         return {}
     return {

@@ -38,7 +38,7 @@ def claim(folder: Path | None) -> State:
         StateError: it can't be made, or another local Azure uses it.
     """
     if folder is None:
-        return State(Path(tempfile.mkdtemp(prefix="batchkit-local-")), keep=False)
+        return State(Path(tempfile.mkdtemp(prefix="batchkit-local-")).resolve(), keep=False)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)

@@ -16,6 +16,7 @@ import sys
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from batchkit.local.azurite.process import AzuriteError
 from batchkit.local.command import Command, CommandError
@@ -113,7 +114,8 @@ class _Supervisor:
         else:
             self.command = await Command.start(self.options.command, running.environment | {MARK: self.mark})
             waiting = asyncio.create_task(self.command.wait())
-        await asyncio.wait({waiting, running.ended}, return_when=asyncio.FIRST_COMPLETED)
+        both: set[asyncio.Future[Any]] = {waiting, running.ended}
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         if waiting.done():
             return waiting.result()
         if self.command is not None:
@@ -135,9 +137,16 @@ class _Supervisor:
 
 
 def _start_guard(run: str, state: State) -> subprocess.Popen[bytes]:
-    temporary = "" if state.keep else str(state.folder)
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "batchkit.local.guard", run, temporary],
+        [
+            sys.executable,
+            "-P",
+            "-m",
+            "batchkit.local.guard",
+            run,
+            str(state.folder),
+            "keep" if state.keep else "remove",
+        ],
         env={name: value for name, value in os.environ.items() if name != MARK},
         cwd="/",
         stdin=subprocess.PIPE,

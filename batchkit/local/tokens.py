@@ -82,9 +82,7 @@ class Tokens:
     def _decode(self, token: str) -> dict[str, object]:
         options: jwt.types.Options = {"verify_aud": False, "require": _CLAIMS}
         try:
-            claims: dict[str, object] = jwt.decode(
-                token, self.secret, algorithms=[_ALGORITHM], options=options
-            )
+            claims: dict[str, object] = jwt.decode(token, self.secret, algorithms=[_ALGORITHM], options=options)
         except jwt.ExpiredSignatureError:
             raise AuthenticationFailed("The token has expired.") from None
         except jwt.InvalidTokenError as error:

@@ -51,9 +51,7 @@ class Azurite:
         try:
             await asyncio.wait_for(self.process.wait(), _STOP_SECONDS)
         except TimeoutError:
-            with contextlib.suppress(ProcessLookupError):
-                self.process.kill()
-            await self.process.wait()
+            await _kill(self.process)
 
 
 async def start(location: Path, certificates: Certificates, mark: Mapping[str, str]) -> Azurite:
@@ -67,10 +65,12 @@ async def start(location: Path, certificates: Certificates, mark: Mapping[str, s
     process = await _spawn(location, certificates, mark)
     try:
         port = await asyncio.wait_for(_port(process), _START_SECONDS)
-    except (TimeoutError, AzuriteError) as error:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        raise AzuriteError(str(error) or f"Azurite did not start within {_START_SECONDS} seconds.") from None
+    except TimeoutError:
+        await _kill(process)
+        raise AzuriteError(f"Azurite did not start within {_START_SECONDS} seconds.") from None
+    except BaseException:
+        await _kill(process)
+        raise
     _drain(process)
     return Azurite(process, f"https://127.0.0.1:{port}/{ACCOUNT}")
 
@@ -93,11 +93,9 @@ def make_containers(url: str, token: str, ca_file: Path, names: Iterable[str]) -
                 raise AzuriteError(f"Azurite refused container {name}: {answer.status} {body[:300]!r}")
 
 
-async def _spawn(
-    location: Path, certificates: Certificates, mark: Mapping[str, str]
-) -> asyncio.subprocess.Process:
+async def _spawn(location: Path, certificates: Certificates, mark: Mapping[str, str]) -> asyncio.subprocess.Process:
     location.mkdir(mode=0o700, parents=True, exist_ok=True)
-    pair = ["--cert", certificates.certificate, "--key", certificates.key]
+    pair = ["--cert", str(certificates.certificate), "--key", str(certificates.key)]
     return await asyncio.create_subprocess_exec(
         node(),
         "--require",
@@ -115,6 +113,12 @@ async def _spawn(
         stderr=asyncio.subprocess.STDOUT,
         start_new_session=True,
     )
+
+
+async def _kill(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+    await asyncio.shield(process.wait())
 
 
 def _environment(mark: Mapping[str, str]) -> dict[str, str]:
