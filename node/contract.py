@@ -1,0 +1,86 @@
+"""What the worker promises: field names, list lengths and file names.
+
+Everything that reads or writes a report agrees on this page, which imports the standard library alone.
+"""
+
+SCHEMA_VERSION = 1
+
+REPORT_SUFFIX = ".report.json"
+PARTIAL_SUFFIX = ".partial"
+TASK_PARTIAL = "task.partial"
+
+MEBIBYTE = 1024 * 1024
+MAX_RECORD_BYTES = 64 * MEBIBYTE
+MAX_NUMBER = 10**12
+MAX_DEPTH = 100
+
+UNKNOWN = "Unknown"
+COMPLETED = "completed"
+
+MAX_ERRORS = 50
+MAX_WARNINGS = 50
+MAX_CUSTOMERS = 10
+MAX_PRODUCTS = 10
+MAX_ANOMALIES = 20
+PARETO_STEPS = 10
+
+# Upper edges, in currency units, of the order value histogram's classes; the last class is open.
+HISTOGRAM_EDGES = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000)
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+DOCUMENT_FIELDS = ("batch_id", "generated_at", "transaction_count", "transactions")
+TRANSACTION_FIELDS = (
+    "transaction_id",
+    "timestamp",
+    "customer",
+    "line_items",
+    "subtotal",
+    "tax",
+    "shipping_cost",
+    "total",
+    "payment_method",
+    "shipping_method",
+    "status",
+)
+CUSTOMER_FIELDS = ("customer_id", "name", "email", "country", "state")
+LINE_FIELDS = ("product_id", "product_name", "category", "quantity", "unit_price", "discount", "subtotal")
+
+# null counts as missing.
+REQUIRED_FIELDS = (
+    "transaction_id",
+    "timestamp",
+    "customer.customer_id",
+    "customer.email",
+    "line_items",
+    "line_items.quantity",
+    "line_items.unit_price",
+    "subtotal",
+    "tax",
+    "total",
+    "payment_method",
+    "status",
+)
+
+ANOMALY_TYPES = ("high_value", "duplicate_transaction_id", "high_quantity", "frequent_customer", "total_mismatch")
+
+
+class WorkerError(Exception):
+    """What the user can put right: one or two lines that say what happened, to what, and what to do."""
+
+
+class UsageError(WorkerError):
+    """A bad argument or a bad rules file: exit 2."""
+
+
+class RejectedFile(Exception):  # noqa: N818 - the contract's own word
+    """An input that cannot be read as a batch of transactions.
+
+    Attributes:
+        reason: why, in words.
+        byte_offset: where in the file, counted in bytes from 0, or None when it has no place.
+    """
+
+    def __init__(self, reason: str, byte_offset: int | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.byte_offset = byte_offset

@@ -1,0 +1,213 @@
+"""From bytes to records: one pass, in pieces, flat in memory, and a plain answer for any bytes at all.
+
+A small file is decoded whole. A large one is cut into pieces at a guessed record boundary; that a piece decodes
+as a list of records is the proof that the guess was right. A piece that fails is decoded again record by record,
+so a bad record costs only itself, and what is broken beyond that rejects the file at its byte.
+"""
+
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import msgspec
+
+from node.contract import DOCUMENT_FIELDS, MAX_DEPTH, RejectedFile
+from node.records import Document, Repaired, Transaction, clean, loose_json, repair
+from node.scan import skip_value
+from node.window import Window
+
+Records = list[Transaction] | Repaired
+FAILURES = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+decode_document = msgspec.json.Decoder(Document).decode
+decode_records = msgspec.json.Decoder(list[Transaction]).decode
+decode_record = msgspec.json.Decoder(Transaction).decode
+split_records = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+MAGIC = {
+    b"\x1f\x8b": "the file is compressed with gzip; decompress it first",
+    b"\xef\xbb\xbf": "the file starts with a byte order mark (BOM), which JSON does not allow",
+    b"\xff\xfe": "the file is UTF-16, not UTF-8",
+    b"\xfe\xff": "the file is UTF-16, not UTF-8",
+}
+
+
+class Reader:
+    """Reads one file.
+
+    Attributes:
+        header: the top level's own fields but the transactions, as far as they were there.
+        unknown: the top level's keys that the contract does not know.
+        restarts: how often a later `transactions` key replaced an earlier one.
+    """
+
+    def __init__(self, stream: BinaryIO, extra: tuple[str, ...] = ()) -> None:
+        self.window = Window(stream)
+        self.extra = extra
+        self.header: dict[str, Any] = {}
+        self.unknown: list[str] = []
+        self.restarts = 0
+        self.list_error: RejectedFile | None = RejectedFile("there is no 'transactions'")
+        self.boundary = b""
+        self.scan_until = 0
+
+    def read(self) -> Iterator[Records]:
+        """The records in their order: lists of good ones, and each bad one by itself.
+
+        Raises:
+            RejectedFile: the file is no batch of transactions; what was read before is void.
+        """
+        self.window.fill()
+        self.check_start()
+        document = self.small_document()
+        if document is None:
+            yield from self.top_level()
+            return
+        self.header = {name: getattr(document, name) for name in DOCUMENT_FIELDS if name != "transactions"}
+        yield document.transactions
+
+    def check_start(self) -> None:
+        """Refuse what is no JSON text at all."""
+        for magic, reason in MAGIC.items():
+            if self.window.data.startswith(magic):
+                raise RejectedFile(reason, 0)
+        if not self.window.peek():
+            raise RejectedFile("the file is empty", 0)
+
+    def small_document(self) -> Document | None:
+        """A file of one piece, decoded whole when nothing is wrong with it."""
+        if not self.window.last:
+            return None
+        try:
+            return decode_document(self.window.data)
+        except FAILURES:
+            return None
+
+    def top_level(self) -> Iterator[Records]:
+        """The top level's object, key by key."""
+        window = self.window
+        if window.peek() != b"{":
+            window.value()
+            raise RejectedFile("the top level is not an object", window.offset)
+        window.step("{")
+        closed = window.peek() == b"}" and window.step("}") == "}"
+        while not closed:
+            yield from self.entry(loose_json(self.text(window.key())))
+            closed = window.step(",}") == "}"
+        if window.peek():
+            raise RejectedFile("not JSON: something stands behind the end of the top level", window.offset)
+        if self.list_error:
+            raise self.list_error
+
+    def entry(self, key: str) -> Iterator[Records]:
+        """One value of the top level."""
+        if key == "transactions":
+            yield from self.transactions()
+            return
+        span = self.window.value()
+        text = self.text(self.window.take(span.end))
+        if key not in DOCUMENT_FIELDS:
+            self.unknown.append(clean(key))
+        else:
+            self.header[key] = loose_json(text) if span.depth < MAX_DEPTH else []
+
+    def text(self, data: bytes) -> str:
+        """Bytes just taken from the window, which must be UTF-8."""
+        return utf8(data, self.window.offset - len(data))
+
+    def transactions(self) -> Iterator[Records]:
+        """The value of `transactions`; of two, the last wins."""
+        self.restarts += self.list_error is None
+        if self.window.peek() == b"[":
+            self.list_error = None
+            yield from self.elements()
+            return
+        self.list_error = RejectedFile("'transactions' is not a list", self.window.offset)
+        self.text(self.window.take(self.window.value().end))
+
+    def elements(self) -> Iterator[Records]:
+        """The elements of the list that starts here."""
+        window = self.window
+        window.step("[")
+        closed = window.peek() == b"]" and window.step("]") == "]"
+        while not closed:
+            window.fill()
+            window.peek()
+            end = window.cut(self.boundary) if window.offset >= self.scan_until else 0
+            if end:
+                yield from self.piece(end)
+            else:
+                yield self.element()
+            closed = window.step(",]") == "]"
+
+    def element(self) -> Records:
+        """The next element, found by scanning."""
+        span = self.window.value()
+        raw = self.window.take(span.end)
+        self.boundary = self.boundary or self.window.boundary(span.end)
+        return self.one(raw, self.window.offset - len(raw))
+
+    def piece(self, end: int) -> Iterator[Records]:
+        """The records up to a guessed boundary: at once, one by one, or with the scanner when the guess is wrong."""
+        data, offset = self.window.data[self.window.position : end], self.window.offset
+        try:
+            records = decode_records(b"[%b]" % data)
+        except FAILURES:
+            parts = split(data, self.boundary)
+            if parts is None:
+                self.scan_until = offset + len(data)
+                yield self.element()
+                return
+            yield from self.one_by_one(parts, data, offset)
+        else:
+            yield records
+        self.window.position = end
+
+    def one_by_one(self, parts: list[bytes], data: bytes, offset: int) -> Iterator[Records]:
+        """The records of a piece that does not decode as a whole; neighbours that are good stay together."""
+        good: list[Transaction] = []
+        position = 0
+        for part in parts:
+            position = data.index(part, position)
+            record = self.one(part, offset + position)
+            position += len(part)
+            if isinstance(record, list):
+                good += record
+                continue
+            yield good
+            yield record
+            good = []
+        yield good
+
+    def one(self, raw: bytes, offset: int) -> Records:
+        """One element, good or bad."""
+        try:
+            return [decode_record(raw)]
+        except FAILURES:
+            return self.bad(utf8(raw, offset))
+
+    def bad(self, text: str) -> Repaired:
+        """A record that does not fit, read loosely; one nested too deep is not read at all."""
+        deep = text.count("[") + text.count("{") > MAX_DEPTH
+        if deep and skip_value(text.encode(), 0, True).depth > MAX_DEPTH:
+            return repair(None)
+        return repair(loose_json(text), self.extra)
+
+
+def split(data: bytes, boundary: bytes) -> list[bytes] | None:
+    """The elements of a piece, or None when the piece is not whole elements with commas between."""
+    try:
+        return list(map(bytes, split_records(b"[%b]" % data)))
+    except FAILURES:
+        return None
+
+
+def utf8(data: bytes, offset: int) -> str:
+    """Text of bytes that stand at `offset` of the file.
+
+    Raises:
+        RejectedFile: they are not UTF-8.
+    """
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise RejectedFile("not UTF-8", offset + error.start) from None

@@ -1,0 +1,143 @@
+"""What can be merged: exact counts and sums of any number of inputs, with every id, customer and product in it.
+
+Money is in whole cents and quantities in thousandths, so adding two parts is exact and has no order. A `Part` is
+what a file gives, what a task writes as `task.partial`, and what a merge makes of many of them.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from node.contract import MAX_ANOMALIES, MAX_ERRORS, SCHEMA_VERSION
+
+Table = dict[str, list[int]]
+
+
+class Source(msgspec.Struct, gc=False):
+    """An input: its name, its size, and why it was rejected (None: it was processed)."""
+
+    name: str
+    bytes: int
+    rejection: str | None = None
+
+
+class BadRecord(msgspec.Struct, gc=False, order=True):
+    """An invalid transaction; sorted by id, then by what is wrong, and only then by its place."""
+
+    transaction_id: str
+    errors: list[str]
+    file: str
+    index: int
+
+
+class Suspect(msgspec.Struct, gc=False, order=True):
+    """Something unusual: `value` in cents, thousandths or pieces, negated so that the largest sorts first."""
+
+    negative_value: int
+    id: str
+    timestamp: str = ""
+    customer_id: str = ""
+
+
+class Part(msgspec.Struct):
+    """Exact sums; each table's columns are named in `TABLES`."""
+
+    schema_version: int = SCHEMA_VERSION
+    rules: dict[str, Any] = {}
+    sources: list[Source] = []
+    warnings: list[tuple[str, str]] = []
+    counts: dict[str, int] = {}
+    unknown_fields: dict[str, int] = {}
+    tables: dict[str, Table] = {}
+    bad_records: list[BadRecord] = []
+    suspects: dict[str, list[Suspect]] = {}
+    ids: dict[str, list[int]] = {}
+
+
+COUNTS = (
+    "total_transactions",
+    "valid_transactions",
+    "total_line_items",
+    "invalid_cents",
+    "completed",
+    "revenue",
+    "tax",
+    "shipping",
+    "high_value",
+    "high_quantity",
+    "total_mismatch",
+)
+
+# Money in cents, quantities in thousandths; "transactions" are the valid ones, "orders" the completed ones.
+TABLES = {
+    "customers": ("revenue", "orders", "transactions"),
+    "products": ("revenue", "quantity", "lines"),
+    "categories": ("revenue", "quantity", "lines"),
+    "days": ("revenue", "orders", "transactions"),
+    "hours": ("revenue", "orders"),
+    "order_values": ("revenue", "orders"),
+    "statuses": ("transactions",),
+    "payment_methods": ("transactions",),
+    "shipping_methods": ("transactions",),
+    "anomaly_days": ("high_value", "high_quantity", "total_mismatch"),
+    "errors": ("transactions", "invalid_cents"),
+}
+
+
+def add_rows(table: Table, rows: Iterable[tuple[str, list[int]]]) -> None:
+    """Add rows of whole numbers, key by key; a new key's row is kept as it is."""
+    for key, values in rows:
+        known = table.get(key)
+        table[key] = values if known is None else [a + b for a, b in zip(known, values, strict=True)]
+
+
+def add_ids(ids: dict[str, list[int]], more: Iterable[tuple[str, list[int]]]) -> None:
+    """Add occurrences of transaction ids, [how often, first day]."""
+    for key, values in more:
+        known = ids.get(key)
+        ids[key] = values if known is None else [known[0] + values[0], min(known[1], values[1])]
+
+
+def add_counts(counts: dict[str, int], more: dict[str, int]) -> None:
+    """Add plain counts."""
+    for key, value in more.items():
+        counts[key] = counts.get(key, 0) + value
+
+
+def smallest(items: list[Any], count: int) -> list[Any]:
+    """The first `count` in order: what a list that is cut keeps."""
+    return sorted(items)[:count]
+
+
+def merge_into(target: Part, more: Part) -> None:
+    """Add one part to another, exactly; the order of many such calls makes no difference."""
+    target.sources.extend(more.sources)
+    target.warnings.extend(more.warnings)
+    add_counts(target.counts, more.counts)
+    add_counts(target.unknown_fields, more.unknown_fields)
+    for name, table in more.tables.items():
+        add_rows(target.tables.setdefault(name, {}), table.items())
+    add_ids(target.ids, more.ids.items())
+    target.bad_records = smallest(target.bad_records + more.bad_records, MAX_ERRORS)
+    for name, suspects in more.suspects.items():
+        target.suspects[name] = smallest(target.suspects.get(name, []) + suspects, MAX_ANOMALIES)
+
+
+def encode_part(part: Part) -> bytes:
+    """A part as JSON; the same sums give the same bytes."""
+    part.sources.sort(key=lambda source: source.name)
+    part.warnings.sort()
+    return msgspec.json.encode(part, order="sorted")
+
+
+def decode_part(data: bytes) -> Part:
+    """A part from its JSON.
+
+    Raises:
+        msgspec.DecodeError: it is none, or of another version of the worker.
+    """
+    part = msgspec.json.decode(data, type=Part)
+    if part.schema_version != SCHEMA_VERSION:
+        raise msgspec.DecodeError(f"its schema version is {part.schema_version}, this worker's is {SCHEMA_VERSION}")
+    return part

@@ -1,0 +1,143 @@
+"""The validation rules: one small function and one table row each.
+
+A function gets a batch's tables and the user's settings and says which rows break the rule. A rule about
+`line_items.` fields answers for the rows of `lines`, every other for the rows of `transactions`. A missing number
+is NaN, and no comparison with NaN is true. The first two rules, `required` and `type`, come with the reading.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from node.columns import Batch
+from node.contract import REQUIRED_FIELDS
+from node.settings import Settings
+
+Mask = npt.NDArray[np.bool_]
+
+
+def wrong_timestamp(batch: Batch, settings: Settings) -> Any:
+    """A timestamp that is no RFC 3339 date and time."""
+    return (batch.transactions["day"] == 0) & batch.transactions["timestamp"].notna()
+
+
+def no_line_items(batch: Batch, settings: Settings) -> Any:
+    """An empty list of line items."""
+    return batch.transactions["line_count"] == 0
+
+
+def wrong_unit_price(batch: Batch, settings: Settings) -> Any:
+    """A negative price or one above the limit."""
+    price = batch.lines["unit_price"]
+    return (price < 0) | (price > settings.limits.max_unit_price)
+
+
+def wrong_quantity(batch: Batch, settings: Settings) -> Any:
+    """A quantity of nothing, less than nothing or above the limit."""
+    quantity = batch.lines["quantity"]
+    return (quantity <= 0) | (quantity > settings.limits.max_quantity)
+
+
+def wrong_total(batch: Batch, settings: Settings) -> Any:
+    """A total of nothing, less than nothing or above the limit."""
+    total = batch.transactions["total"]
+    return (total <= 0) | (total > settings.limits.max_total)
+
+
+def negative_subtotal(batch: Batch, settings: Settings) -> Any:
+    """A transaction's subtotal below 0."""
+    return batch.transactions["subtotal"] < 0
+
+
+def negative_tax(batch: Batch, settings: Settings) -> Any:
+    """A tax below 0."""
+    return batch.transactions["tax"] < 0
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule's name (what the rules file switches off), the field it is about, and its function."""
+
+    name: str
+    field: str
+    breaks: Callable[[Batch, Settings], Any]
+
+
+RULES = (
+    Rule("timestamp", "timestamp", wrong_timestamp),
+    Rule("line_items", "line_items", no_line_items),
+    Rule("unit_price", "line_items.unit_price", wrong_unit_price),
+    Rule("quantity", "line_items.quantity", wrong_quantity),
+    Rule("total", "total", wrong_total),
+    Rule("subtotal", "subtotal", negative_subtotal),
+    Rule("tax", "tax", negative_tax),
+)
+
+RULE_NAMES = ("required", "type", *(rule.name for rule in RULES))
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Which transactions break a rule in one field."""
+
+    rule: str
+    field: str
+    rows: Mask
+
+
+def find_errors(batch: Batch, settings: Settings) -> list[Finding]:
+    """Every rule that is on and broken by at least one transaction, field by field."""
+    findings = [*missing_fields(batch, settings), *wrong_types(batch), *broken_rules(batch, settings)]
+    return [finding for finding in findings if finding.rows.any() and finding.rule not in settings.rules.off]
+
+
+def broken_rules(batch: Batch, settings: Settings) -> Iterator[Finding]:
+    """The table's rules."""
+    for rule in RULES:
+        rows = np.asarray(rule.breaks(batch, settings), np.bool_)
+        yield Finding(rule.name, rule.field, of_transactions(batch, rule.field, rows))
+
+
+def wrong_types(batch: Batch) -> Iterator[Finding]:
+    """What the reading found to be of a wrong type, or no number that counts."""
+    for name, rows in batch.wrong.items():
+        yield Finding("type", name, marked(batch, rows))
+
+
+def missing_fields(batch: Batch, settings: Settings) -> Iterator[Finding]:
+    """Required fields that are not there, or null; a part of a wrong type is not missing too."""
+    for name in dict.fromkeys((*REQUIRED_FIELDS, *settings.required.extra)):
+        rows = missing(batch, name)
+        for wrong, excused in batch.wrong.items():
+            if wrong == "transaction" or wrong == name or name.startswith(f"{wrong}."):
+                rows = rows & ~marked(batch, excused)
+        yield Finding("required", name, rows)
+
+
+def missing(batch: Batch, name: str) -> Mask:
+    """Transactions without a field, or with a line without it."""
+    if name == "line_items":
+        return np.asarray(batch.transactions["line_count"] < 0)
+    line_field = name.removeprefix("line_items.")
+    if line_field != name and line_field in batch.lines:
+        return of_transactions(batch, name, np.asarray(batch.lines[line_field].isna()))
+    if name in batch.transactions:
+        return np.asarray(batch.transactions[name].isna())
+    return ~marked(batch, batch.present.get(name, []))
+
+
+def of_transactions(batch: Batch, name: str, rows: Mask) -> Mask:
+    """A mask of transactions from one of the field's own table."""
+    if not name.startswith("line_items."):
+        return rows
+    return marked(batch, batch.lines["transaction"].to_numpy()[rows])
+
+
+def marked(batch: Batch, rows: Any) -> Mask:
+    """A mask of transactions, true at the given rows."""
+    mask = np.zeros(len(batch.transactions), np.bool_)
+    mask[np.asarray(rows, np.int64)] = True
+    return mask

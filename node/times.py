@@ -1,0 +1,99 @@
+"""Timestamps of many transactions at once: is each one valid, which day and which hour is it, as written.
+
+RFC 3339, or a date and time with a space; the offset is optional. The leap second :60 exists in a minute 59.
+"""
+
+import datetime
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Integers = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
+
+HEAD = 19  # YYYY-MM-DDTHH:MM:SS
+MAX_TEXT = 64  # a longer text would be a fraction of a second with some 40 digits
+TAIL = re.compile(r"(?:\.[0-9]+)?(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])?")
+DIGITS = [0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18]
+
+
+@dataclass(frozen=True)
+class Times:
+    """One element a timestamp: `day` as the number YYYYMMDD (0 when it is no timestamp), `hour` 0 to 23."""
+
+    day: Integers
+    hour: Integers
+
+
+def parse_times(texts: list[str | None]) -> Times:
+    """Read timestamps; None gives day 0 as any wrong one does."""
+    times = Times(np.zeros(len(texts), np.int64), np.zeros(len(texts), np.int64))
+    filled = [text if text is not None and text.isascii() else "" for text in texts]
+    lengths = np.fromiter(map(len, filled), np.int64, len(filled))
+    for length in np.unique(lengths).tolist():
+        if HEAD <= length <= MAX_TEXT:
+            rows = np.flatnonzero(lengths == length)
+            same = filled if len(rows) == len(filled) else [filled[row] for row in rows.tolist()]
+            parse_same_length(same, rows, times)
+    return times
+
+
+def parse_same_length(texts: list[str], rows: Integers, times: Times) -> None:
+    """Read timestamps of one length as a matrix of characters, into `rows` of `times`."""
+    table = np.frombuffer("".join(texts).encode("ascii"), np.uint8).reshape(len(texts), -1)
+    number = table[:, :HEAD].astype(np.int64) - ord("0")
+    year = number[:, 0] * 1000 + number[:, 1] * 100 + number[:, 2] * 10 + number[:, 3]
+    month, day, hour, minute, second = (number[:, at] * 10 + number[:, at + 1] for at in (5, 8, 11, 14, 17))
+    good = has_form(table, number) & is_clock(hour, minute, second) & has_tail(texts, table.shape[1])
+    dates = np.where(good, year * 10000 + month * 100 + day, 0)
+    times.day[rows] = np.where(are_dates(dates), dates, 0)
+    times.hour[rows] = np.where(good, hour, 0)
+
+
+def has_form(table: Bytes, number: Integers) -> npt.NDArray[np.bool_]:
+    """Digits and separators where they belong."""
+    digits = number[:, DIGITS]
+    marks = (table[:, 4] == ord("-")) & (table[:, 7] == ord("-"))
+    marks &= (table[:, 13] == ord(":")) & (table[:, 16] == ord(":"))
+    return np.asarray(((digits >= 0) & (digits <= 9)).all(axis=1) & marks & np.isin(table[:, 10], list(b"Tt ")))
+
+
+def is_clock(hour: Integers, minute: Integers, second: Integers) -> npt.NDArray[np.bool_]:
+    """A time of day."""
+    return (hour < 24) & (minute < 60) & ((second < 60) | ((second == 60) & (minute == 59)))
+
+
+def has_tail(texts: list[str], length: int) -> npt.NDArray[np.bool_]:
+    """Nothing, or a fraction and an offset, behind the seconds."""
+    if length == HEAD:
+        return np.ones(len(texts), np.bool_)
+    tails = [text[HEAD:] for text in texts]
+    good = {tail for tail in set(tails) if TAIL.fullmatch(tail)}
+    return np.fromiter((tail in good for tail in tails), np.bool_, len(tails))
+
+
+def are_dates(dates: Integers) -> npt.NDArray[np.bool_]:
+    """Days that the calendar has."""
+    days, codes = np.unique(dates, return_inverse=True)
+    return np.array([is_date(day) for day in days.tolist()], np.bool_)[codes]
+
+
+def is_date(number: int) -> bool:
+    """True when YYYYMMDD is a day of the calendar, from the year 1 on."""
+    try:
+        datetime.date(number // 10000, number // 100 % 100, number % 100)
+    except ValueError:
+        return False
+    return True
+
+
+def day_name(number: int) -> str:
+    """YYYY-MM-DD of the number YYYYMMDD."""
+    return f"{number // 10000:04d}-{number // 100 % 100:02d}-{number % 100:02d}"
+
+
+def weekday_of(day: str) -> int:
+    """0 for Monday to 6 for Sunday."""
+    return datetime.date.fromisoformat(day).weekday()

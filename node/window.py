@@ -1,0 +1,100 @@
+"""A window that slides over a file: the bytes that are being read, and no more than these.
+
+`position` is where the reader stands in `data`; `offset` is the same place counted from the file's first byte.
+"""
+
+from typing import BinaryIO
+
+from node.contract import MAX_RECORD_BYTES, MEBIBYTE, RejectedFile
+from node.scan import Broken, NeedMore, Span, next_token, skip_space, skip_value
+
+PIECE_BYTES = MEBIBYTE // 2
+
+
+class Window:
+    """Reads a stream forward; every failure is a RejectedFile with its byte offset."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.stream = stream
+        self.data = b""
+        self.position = 0
+        self.base = 0
+        self.last = False
+
+    @property
+    def offset(self) -> int:
+        """Where the reader stands, from the file's first byte."""
+        return self.base + self.position
+
+    def fill(self) -> None:
+        """Forget what was read and hold at least one piece ahead, or all that is left."""
+        ahead = len(self.data) - self.position
+        if ahead < PIECE_BYTES and not self.last:
+            self.more(2 * PIECE_BYTES - ahead)
+
+    def more(self, size: int) -> None:
+        """Read up to `size` bytes more."""
+        self.data, self.base, self.position = self.data[self.position :], self.offset, 0
+        if len(self.data) > MAX_RECORD_BYTES:
+            raise RejectedFile("one value is larger than 64 MiB", self.base)
+        chunk = self.stream.read(size)
+        self.last = len(chunk) < size
+        self.data += chunk
+
+    def peek(self) -> bytes:
+        """The next byte that is no white space, not taken; nothing at the file's end."""
+        while True:
+            self.position = skip_space(self.data, self.position)
+            if self.position < len(self.data) or self.last:
+                return self.data[self.position : self.position + 1]
+            self.more(PIECE_BYTES)
+
+    def step(self, expected: str) -> str:
+        """Take one mark, one of the `expected`, and return it."""
+        mark = self.peek()
+        if not mark or mark not in expected.encode():
+            wanted = " or ".join(f"'{choice}'" for choice in expected)
+            what = "the file ends" if not mark else "not JSON"
+            raise RejectedFile(f"{what}: expected {wanted}", self.offset)
+        self.position += 1
+        return mark.decode()
+
+    def value(self) -> Span:
+        """The span of the value that stands next, in `data`, not taken."""
+        while True:
+            try:
+                return skip_value(self.data, self.position, self.last)
+            except NeedMore:
+                self.more(max(PIECE_BYTES, len(self.data) - self.position))
+            except Broken as broken:
+                raise RejectedFile(broken.reason, self.base + broken.position) from None
+
+    def key(self) -> bytes:
+        """Take an object's key, with its quotes, and the colon behind it."""
+        if self.peek() != b'"':
+            raise RejectedFile("not JSON: expected a key in double quotes", self.offset)
+        key = self.take(self.value().end)
+        self.step(":")
+        return key
+
+    def take(self, end: int) -> bytes:
+        """The bytes from here to `end` of `data`."""
+        taken = self.data[self.position : end]
+        self.position = end
+        return taken
+
+    def cut(self, boundary: bytes) -> int:
+        """The guessed end of the records that lie whole in the window: 0 when there is no guess."""
+        limit = self.position + PIECE_BYTES
+        return self.data.rfind(boundary, self.position, limit) + 1 if boundary else 0
+
+    def boundary(self, end: int) -> bytes:
+        """What stands around the comma between two records, from the first one's last byte to the next one's key."""
+        try:
+            _, _, comma = next_token(self.data, end, self.last)
+            _, _, brace = next_token(self.data, comma, self.last)
+            _, _, key = next_token(self.data, brace, self.last)
+        except (NeedMore, Broken):
+            return b""
+        guess = self.data[end - 1 : key]
+        return guess if guess.startswith(b"}") and self.data[brace - 1 : brace] == b"{" and guess[-1:] == b'"' else b""
