@@ -1,0 +1,1 @@
+"""Resource Manager's calls of the local Azure: the Batch account and its pools."""

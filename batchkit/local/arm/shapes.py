@@ -1,0 +1,181 @@
+"""Pools between Resource Manager's shape and the data plane's: names, capitals and nesting differ."""
+
+from __future__ import annotations
+
+import uuid
+
+from batchkit.local.batch.errors import bad_value, missing
+from batchkit.local.batch.formats import Json
+from batchkit.local.batch.pools import view
+from batchkit.local.batch.state import Pool
+
+_SAME = ("displayName", "vmSize", "networkConfiguration", "taskSlotsPerNode", "userAccounts", "metadata",
+         "startTask", "mountConfiguration", "upgradePolicy")  # fmt: skip
+_OPTIONS = {
+    "requeue": "Requeue",
+    "terminate": "Terminate",
+    "taskcompletion": "TaskCompletion",
+    "retaineddata": "RetainedData",
+}
+_NAMESPACE = uuid.UUID("5b1b2c57-6e0f-4a0c-9c38-1f1f6d7f0b11")
+
+
+def to_data_plane(name: str, properties: Json) -> Json:
+    """Return the data plane's body of a Resource Manager pool.
+
+    Raises:
+        BatchError: a required property is missing, or both scale settings are given.
+    """
+    body: Json = {"id": name, **{key: properties[key] for key in _SAME if properties.get(key) is not None}}
+    config = (properties.get("deploymentConfiguration") or {}).get("virtualMachineConfiguration")
+    if config is not None:
+        body["virtualMachineConfiguration"] = _renamed(config, "nodeAgentSkuId", "nodeAgentSKUId")
+    if properties.get("interNodeCommunication") is not None:
+        body["enableInterNodeCommunication"] = properties["interNodeCommunication"] == "Enabled"
+    if properties.get("taskSchedulingPolicy"):
+        body["taskSchedulingPolicy"] = _lowered(properties["taskSchedulingPolicy"])
+    body.update(scale_to_data_plane(properties.get("scaleSettings")))
+    return body
+
+
+def _renamed(doc: Json, old: str, new: str) -> Json:
+    return {new if key == old else key: value for key, value in doc.items()}
+
+
+def _lowered(doc: Json) -> Json:
+    return {key: value.lower() if isinstance(value, str) else value for key, value in doc.items()}
+
+
+def scale_to_data_plane(scale: Json | None) -> Json:
+    """Return the data plane's properties of scale settings; none means a fixed size of none.
+
+    Raises:
+        BatchError: both settings are given, or a formula is missing.
+    """
+    scale = scale or {}
+    auto, fixed = scale.get("autoScale"), scale.get("fixedScale")
+    if auto is not None and fixed is not None:
+        raise bad_value("scaleSettings", "both", "Exactly one of fixedScale and autoScale may be given.")
+    if auto is not None:
+        if not auto.get("formula"):
+            raise missing("formula")
+        body: Json = {"enableAutoScale": True, "autoScaleFormula": auto["formula"]}
+        return body | (
+            {"autoScaleEvaluationInterval": auto["evaluationInterval"]} if auto.get("evaluationInterval") else {}
+        )
+    names = ("targetDedicatedNodes", "targetLowPriorityNodes", "resizeTimeout")
+    given = {name: fixed[name] for name in names if fixed and fixed.get(name) is not None}
+    return {"targetDedicatedNodes": 0, "targetLowPriorityNodes": 0, **given}
+
+
+def deallocation_option(properties: Json) -> str:
+    """Return the deallocation option that fixed scale settings name, in the data plane's form."""
+    fixed = (properties.get("scaleSettings") or {}).get("fixedScale") or {}
+    return str(fixed.get("nodeDeallocationOption") or "requeue").lower()
+
+
+def identity_to_data_plane(identity: Json | None) -> Json | None:
+    """Return the data plane's form of a pool's identity.
+
+    Raises:
+        BatchError: InvalidPropertyValue, for a type or resource id that is none.
+    """
+    if not identity or identity.get("type") == "None":
+        return None
+    if identity.get("type") != "UserAssigned":
+        raise bad_value("identity.type", identity.get("type"), "The value must be UserAssigned or None.")
+    names = list(identity.get("userAssignedIdentities") or {})
+    if not names:
+        raise missing("identity.userAssignedIdentities")
+    for name in names:
+        parts = name.strip("/").split("/")
+        if len(parts) != 8 or parts[6].lower() != "userassignedidentities" or not parts[7]:
+            raise bad_value("identity.userAssignedIdentities", name, "This is no user-assigned identity's resource id.")
+    return {"type": "UserAssigned", "userAssignedIdentities": [_identity(name) for name in names]}
+
+
+def _identity(name: str) -> Json:
+    ids = {kind: str(uuid.uuid5(_NAMESPACE, f"{kind} {name.lower()}")) for kind in ("principalId", "clientId")}
+    return {"resourceId": name, **ids}
+
+
+def to_arm(pool: Pool, resource_id: str) -> Json:
+    """Return a pool as Resource Manager shows it."""
+    doc = view(pool)
+    properties: Json = {
+        **{key: doc[key] for key in _SAME if key in doc},
+        "lastModified": doc["lastModified"],
+        "creationTime": doc["creationTime"],
+        "provisioningState": "Deleting" if doc["state"] == "deleting" else "Succeeded",
+        "provisioningStateTransitionTime": doc["stateTransitionTime"],
+        "allocationState": doc["allocationState"].capitalize(),
+        "allocationStateTransitionTime": doc["allocationStateTransitionTime"],
+        "currentDedicatedNodes": doc["currentDedicatedNodes"],
+        "currentLowPriorityNodes": doc["currentLowPriorityNodes"],
+        "interNodeCommunication": "Enabled" if doc["enableInterNodeCommunication"] else "Disabled",
+        "taskSchedulingPolicy": {"nodeFillType": doc["taskSchedulingPolicy"]["nodeFillType"].capitalize()},
+        "deploymentConfiguration": {
+            "virtualMachineConfiguration": _renamed(
+                doc["virtualMachineConfiguration"], "nodeAgentSKUId", "nodeAgentSkuId"
+            )
+        },
+        "scaleSettings": _scale(doc, pool),
+        "resizeOperationStatus": _resize(doc, pool),
+    }
+    if doc.get("autoScaleRun"):
+        properties["autoScaleRun"] = _run(doc["autoScaleRun"])
+    shown: Json = {
+        "id": resource_id,
+        "name": pool.id,
+        "type": "Microsoft.Batch/batchAccounts/pools",
+        "etag": f'W/"{doc["eTag"]}"',
+        "properties": properties,
+    }
+    if doc.get("identity"):
+        shown["identity"] = _shown_identity(doc["identity"])
+    return shown
+
+
+def _shown_identity(identity: Json) -> Json:
+    listed = {
+        entry["resourceId"]: {key: entry[key] for key in ("principalId", "clientId")}
+        for entry in identity["userAssignedIdentities"]
+    }
+    return {"type": "UserAssigned", "userAssignedIdentities": listed}
+
+
+def _scale(doc: Json, pool: Pool) -> Json:
+    if doc["enableAutoScale"]:
+        return {
+            "autoScale": {"formula": doc["autoScaleFormula"], "evaluationInterval": doc["autoScaleEvaluationInterval"]}
+        }
+    return {"fixedScale": _targets(doc, pool)}
+
+
+def _targets(doc: Json, pool: Pool) -> Json:
+    return {
+        "targetDedicatedNodes": doc.get("targetDedicatedNodes", 0),
+        "targetLowPriorityNodes": doc.get("targetLowPriorityNodes", 0),
+        "resizeTimeout": doc.get("resizeTimeout", "PT15M"),
+        "nodeDeallocationOption": _OPTIONS.get(str(pool.extra.get("option")).lower(), "Requeue"),
+    }
+
+
+def _resize(doc: Json, pool: Pool) -> Json:
+    errors = [_error(entry) for entry in doc.get("resizeErrors") or []]
+    return {**_targets(doc, pool), "startTime": doc["allocationStateTransitionTime"]} | (
+        {"errors": errors} if errors else {}
+    )
+
+
+def _error(entry: Json) -> Json:
+    return {"code": entry.get("code", ""), "message": entry.get("message", "")}
+
+
+def _run(run: Json) -> Json:
+    shown = {"evaluationTime": run["timestamp"], "results": run.get("results", "")}
+    if run.get("error"):
+        error = run["error"]
+        details = [{"code": e["name"], "message": e["value"]} for e in error.get("values") or []]
+        shown["error"] = {"code": error["code"], "message": error["message"], "details": details}
+    return shown

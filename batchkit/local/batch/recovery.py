@@ -1,0 +1,85 @@
+"""Goes on after a restart: pools, nodes, jobs and tasks as they were kept; running tasks queued again."""
+
+from __future__ import annotations
+
+from batchkit.local.batch import allocation, endings, fleet, pools
+from batchkit.local.batch.formats import Json
+from batchkit.local.batch.scheduler import after_task, kick, requeue
+from batchkit.local.batch.state import Job, Node, Pool, Schedule, State
+
+_BOOTING = ("creating", "starting", "waitingforstarttask", "rebooting", "reimaging")
+_PAGE = 500
+
+
+def load(state: State) -> None:
+    """Read everything back and set it going; nothing that was acknowledged is lost."""
+    for _, _, kept in state.store.all("pool"):
+        pool = Pool(kept["doc"], kept["extra"])
+        state.pools[pool.id.lower()] = pool
+    for _, _, kept in state.store.all("job"):
+        job = Job(kept["doc"], kept["extra"])
+        state.jobs[job.id.lower()] = job
+        _load_tasks(state, job)
+    for _, _, kept in state.store.all("schedule"):
+        schedule = Schedule(kept["doc"], kept["extra"])
+        state.schedules[schedule.id.lower()] = schedule
+    for pool_id, _, kept in state.store.all("node"):
+        _load_node(state, pool_id, kept)
+    for pool in list(state.pools.values()):
+        _resume_pool(state, pool)
+    for job in list(state.jobs.values()):
+        _resume_job(state, job)
+
+
+def _load_tasks(state: State, job: Job) -> None:
+    for specimen, count in state.store.counts(job.id):
+        job.count(specimen, count)
+    for running in ("preparing", "running"):
+        while rows := state.store.tasks(job.id, state=running, limit=_PAGE):
+            with state.store.transaction():
+                for task in rows:
+                    requeue(state, job, task)
+
+
+def _load_node(state: State, pool_id: str, kept: Json) -> None:
+    pool = state.pools.get(pool_id.lower())
+    if pool is None or kept["doc"]["state"] in ("leavingpool", "preempted"):
+        state.store.drop("node", pool_id, kept["doc"]["id"])
+        return
+    node = fleet.adopt(state, pool, kept["doc"])
+    node.notes = kept.get("notes", {})
+    _resume_node(state, pool, node)
+
+
+def _resume_node(state: State, pool: Pool, node: Node) -> None:
+    node.doc.update(runningTasksCount=0, runningTaskSlotsCount=0)
+    if node.doc["state"] in _BOOTING:
+        fleet.begin_life(state, pool, node)
+    elif node.doc["state"] == "deallocating":
+        fleet.set_state(state, node, "deallocated")
+    elif node.doc["state"] == "running":
+        fleet.set_state(state, node, "idle")
+
+
+def _resume_pool(state: State, pool: Pool) -> None:
+    if pool.doc["state"] == "deleting":
+        state.spawn(pools.finish_delete(state, pool), f"pool {pool.id} is deleted")
+        return
+    dedicated, low = (int(pool.doc.get(n) or 0) for n in ("targetDedicatedNodes", "targetLowPriorityNodes"))
+    pool.doc["allocationState"] = "steady"
+    allocation.set_targets(state, pool, dedicated, low, pool.extra.get("option", "requeue"))
+    if pool.doc["enableAutoScale"]:
+        allocation.start_autoscale(state, pool)
+
+
+def _resume_job(state: State, job: Job) -> None:
+    going = {
+        "terminating": endings.finish_terminate,
+        "disabling": endings.finish_disable,
+        "deleting": endings.finish_delete,
+    }.get(job.doc["state"])
+    if going is not None:
+        state.spawn(going(state, job), f"job {job.id} goes on")
+    else:
+        after_task(state, job)
+        kick(state, job.pool_id)

@@ -1,0 +1,86 @@
+"""One running service: its applications, and how it starts from what was kept and stops with nothing left."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+
+from starlette.applications import Starlette
+
+from batchkit.local.arm.app import make_app as make_arm_app
+from batchkit.local.batch import (  # noqa: F401 - their operations register themselves
+    files,
+    jobs,
+    nodes,
+    pools,
+    recovery,
+    schedules,
+    tasks,
+)
+from batchkit.local.batch.allocation import sample, stop_autoscale
+from batchkit.local.batch.app import make_app
+from batchkit.local.batch.faults import Faults
+from batchkit.local.batch.runner import kill_leftovers
+from batchkit.local.batch.state import State
+from batchkit.local.batch.store import Store
+from batchkit.local.batch.transfer import Transfer
+from batchkit.local.config import LocalConfig
+
+
+class Service:
+    """The local Azure Batch.
+
+    Attributes:
+        batch_app: the data plane, an ASGI application.
+        arm_app: Resource Manager's calls, an ASGI application.
+        state: what it knows.
+    """
+
+    def __init__(self, config: LocalConfig) -> None:
+        config.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        store = Store(config.state_dir / "batch.sqlite3")
+        self.state = State(config, store, Transfer(config), Faults())
+        self.batch_app: Starlette = make_app(self.state)
+        self.arm_app: Starlette = make_arm_app(self.state)
+
+    @property
+    def nodes_dir(self) -> str:
+        """The folder of every node's files."""
+        return str(self.state.config.state_dir / "nodes")
+
+    async def start(self) -> None:
+        """Go on from what was kept; takes requests afterwards.
+
+        Processes that an earlier run left behind are ended before their tasks are queued again.
+        """
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self.state.executor, kill_leftovers, self.state.config.state_dir / "nodes")
+        recovery.load(self.state)
+        loop.run_in_executor(self.state.executor, self.state.transfer.warm)
+        self.state.spawn(sample(self.state), "samples")
+
+    async def stop(self) -> None:
+        """End every task's processes and every loop; the tasks are queued again at the next start."""
+        self.state.stopping = True
+        for pool in self.state.pools.values():
+            stop_autoscale(pool)
+        for job in self.state.jobs.values():
+            for run in list(job.runs.values()):
+                run.end("shutdown")
+        await self._end_loops()
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self.state.executor, kill_leftovers, self.state.config.state_dir / "nodes")
+        self.state.transfer.pool.shutdown(wait=True, cancel_futures=True)
+        self.state.executor.shutdown(wait=True, cancel_futures=True)
+        self.state.store.close()
+        if not self.state.config.keep:
+            shutil.rmtree(self.nodes_dir, ignore_errors=True)
+
+    async def _end_loops(self) -> None:
+        going = [task for task in self.state.tasks if not task.done()]
+        for task in going:
+            task.cancel()
+        if going:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait(going, timeout=10)

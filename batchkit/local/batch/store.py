@@ -1,0 +1,212 @@
+"""What survives a kill: pools, nodes, jobs, schedules and tasks, in one SQLite file.
+
+WAL with synchronous NORMAL: a commit is in the file's log before the caller is answered, so
+kill -9 of this process loses nothing. Tasks have columns for what is searched at 100,000 of them;
+everything else is a JSON document by kind, parent and id.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from batchkit.local.batch.formats import Json
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS things (kind TEXT, parent TEXT, id TEXT COLLATE NOCASE, doc TEXT,
+    PRIMARY KEY (kind, parent, id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS tasks (seq INTEGER PRIMARY KEY, job TEXT, id TEXT COLLATE NOCASE, num INTEGER,
+    state TEXT, waiting INTEGER, satisfied INTEGER, result TEXT, slots INTEGER, doc TEXT, UNIQUE (job, id));
+CREATE INDEX IF NOT EXISTS tasks_ready ON tasks (job, seq) WHERE state = 'active' AND waiting = 0;
+CREATE INDEX IF NOT EXISTS tasks_state ON tasks (job, state, id);
+CREATE INDEX IF NOT EXISTS tasks_satisfied ON tasks (job, num) WHERE satisfied = 1;
+CREATE TABLE IF NOT EXISTS needs (job TEXT, needed TEXT COLLATE NOCASE, task TEXT);
+CREATE INDEX IF NOT EXISTS needs_needed ON needs (job, needed);
+CREATE TABLE IF NOT EXISTS ranges (job TEXT, first INTEGER, last INTEGER, task TEXT);
+CREATE INDEX IF NOT EXISTS ranges_job ON ranges (job, first);
+"""
+_COLUMNS = "id, state, waiting, satisfied, result, slots, doc"
+
+
+@dataclass
+class Task:
+    """One task's row: its document and the columns that the scheduler reads."""
+
+    id: str
+    state: str
+    waiting: int
+    satisfied: int
+    result: str | None
+    slots: int
+    doc: Json
+
+    @property
+    def bucket(self) -> str:
+        """Where the task counts: blocked, ready, running, succeeded or failed."""
+        if self.state == "active":
+            return "blocked" if self.waiting else "ready"
+        if self.state == "completed":
+            return "succeeded" if self.result == "success" else "failed"
+        return "running"
+
+
+def _task(row: tuple[str, str, int, int, str | None, int, str]) -> Task:
+    return Task(*row[:6], doc=json.loads(row[6]))
+
+
+def number(task_id: str) -> int | None:
+    """Return a task id's whole number (leading zeros do not count), None for any other id."""
+    return int(task_id) if task_id.isascii() and task_id.isdigit() and len(task_id) < 18 else None
+
+
+class Store:
+    """The file; used from the event loop's thread alone."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.executescript(_SCHEMA)
+        self._depth = 0
+
+    def close(self) -> None:
+        """Close the file; nothing may be called afterwards."""
+        self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit everything inside as one; an exception takes it all back. May be nested."""
+        if self._depth:
+            yield
+            return
+        self._db.execute("BEGIN IMMEDIATE")
+        self._depth = 1
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        else:
+            self._db.execute("COMMIT")
+        finally:
+            self._depth = 0
+
+    def put(self, kind: str, parent: str, name: str, doc: Json) -> None:
+        """Keep a document."""
+        text = json.dumps(doc, separators=(",", ":"))
+        self._db.execute("INSERT OR REPLACE INTO things VALUES (?, ?, ?, ?)", (kind, parent, name, text))
+
+    def drop(self, kind: str, parent: str, name: str) -> None:
+        """Forget a document."""
+        self._db.execute("DELETE FROM things WHERE kind = ? AND parent = ? AND id = ?", (kind, parent, name))
+
+    def drop_all(self, kind: str, parent: str) -> None:
+        """Forget every document of a kind below one parent."""
+        self._db.execute("DELETE FROM things WHERE kind = ? AND parent = ?", (kind, parent))
+
+    def all(self, kind: str) -> list[tuple[str, str, Json]]:
+        """Return every document of a kind with its parent and id."""
+        rows = self._db.execute("SELECT parent, id, doc FROM things WHERE kind = ? ORDER BY parent, id", (kind,))
+        return [(parent, name, json.loads(text)) for parent, name, text in rows]
+
+    def add_task(self, job: str, task: Task) -> None:
+        """Insert a new task.
+
+        Raises:
+            sqlite3.IntegrityError: the job has a task of that id.
+        """
+        text = json.dumps(task.doc, separators=(",", ":"))
+        self._db.execute(
+            "INSERT INTO tasks (job, id, num, state, waiting, satisfied, result, slots, doc)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (job, task.id, number(task.id), task.state, task.waiting, task.satisfied, task.result, task.slots, text),
+        )
+
+    def save_task(self, job: str, task: Task) -> None:
+        """Write a task back, columns and document."""
+        text = json.dumps(task.doc, separators=(",", ":"))
+        self._db.execute(
+            "UPDATE tasks SET state = ?, waiting = ?, satisfied = ?, result = ?, slots = ?, doc = ?"
+            " WHERE job = ? AND id = ?",
+            (task.state, task.waiting, task.satisfied, task.result, task.slots, text, job, task.id),
+        )
+
+    def task(self, job: str, name: str) -> Task | None:
+        """Return a task, None when there is none."""
+        row = self._db.execute(f"SELECT {_COLUMNS} FROM tasks WHERE job = ? AND id = ?", (job, name)).fetchone()  # noqa: S608
+        return _task(row) if row else None
+
+    def drop_task(self, job: str, name: str) -> None:
+        """Forget a task and what it waits for."""
+        self._db.execute("DELETE FROM tasks WHERE job = ? AND id = ?", (job, name))
+        self._db.execute("DELETE FROM needs WHERE job = ? AND task = ?", (job, name))
+        self._db.execute("DELETE FROM ranges WHERE job = ? AND task = ?", (job, name))
+
+    def drop_tasks(self, job: str) -> None:
+        """Forget every task of a job."""
+        for table in ("tasks", "needs", "ranges"):
+            self._db.execute(f"DELETE FROM {table} WHERE job = ?", (job,))  # noqa: S608
+
+    def tasks(self, job: str, after: str = "", state: str | None = None, limit: int = 1000) -> list[Task]:
+        """Return tasks in the order of their ids, from behind `after`."""
+        where, values = ("AND state = ?", [state]) if state else ("", [])
+        rows = self._db.execute(
+            f"SELECT {_COLUMNS} FROM tasks WHERE job = ? {where} AND id > ? ORDER BY id LIMIT ?",  # noqa: S608
+            [job, *values, after, limit],
+        )
+        return [_task(row) for row in rows]
+
+    def ready(self, job: str, slots: int, limit: int) -> list[Task]:
+        """Return the oldest tasks that could start now on a node with that many free slots."""
+        rows = self._db.execute(
+            f"SELECT {_COLUMNS} FROM tasks WHERE job = ? AND state = 'active' AND waiting = 0"  # noqa: S608
+            " AND slots <= ? ORDER BY seq LIMIT ?",
+            (job, slots, limit),
+        )
+        return [_task(row) for row in rows]
+
+    def add_needs(self, job: str, task: str, ids: Iterable[str], ranges: Iterable[tuple[int, int]]) -> int:
+        """Note what a new task waits for; return how many of these are not yet satisfied."""
+        waiting = 0
+        for needed in ids:
+            self._db.execute("INSERT INTO needs VALUES (?, ?, ?)", (job, needed, task))
+            found = self._db.execute("SELECT satisfied FROM tasks WHERE job = ? AND id = ?", (job, needed)).fetchone()
+            waiting += not (found and found[0])
+        for first, last in ranges:
+            self._db.execute("INSERT INTO ranges VALUES (?, ?, ?, ?)", (job, first, last, task))
+            done = self._db.execute(
+                "SELECT count(DISTINCT num) FROM tasks WHERE job = ? AND satisfied = 1 AND num BETWEEN ? AND ?",
+                (job, first, last),
+            ).fetchone()
+            waiting += last - first + 1 - int(done[0])
+        return waiting
+
+    def dependants(self, job: str, name: str) -> list[tuple[str, int]]:
+        """Return the tasks that wait for this one, each with how often it names it."""
+        value = number(name)
+        rows = self._db.execute(
+            "SELECT task, count(*) FROM (SELECT task FROM needs WHERE job = ? AND needed = ? UNION ALL"
+            " SELECT task FROM ranges WHERE job = ? AND first <= ? AND last >= ?) GROUP BY task",
+            (job, name, job, value, value),
+        )
+        return [(str(task), int(count)) for task, count in rows]
+
+    def lower_waiting(self, job: str, name: str, by: int) -> int | None:
+        """Take satisfied dependencies off a task; return what is left, None when it is not there."""
+        row = self._db.execute(
+            "UPDATE tasks SET waiting = max(0, waiting - ?) WHERE job = ? AND id = ? RETURNING waiting",
+            (by, job, name),
+        ).fetchone()
+        return int(row[0]) if row else None
+
+    def counts(self, job: str) -> list[tuple[Task, int]]:
+        """Return how many tasks a job has of each kind that counts, as a specimen and a number."""
+        rows = self._db.execute(
+            "SELECT state, min(waiting, 1), result, slots, count(*) FROM tasks WHERE job = ? GROUP BY 1, 2, 3, 4",
+            (job,),
+        )
+        return [(Task("", state, wait, 0, result, slots, {}), count) for state, wait, result, slots, count in rows]

@@ -1,0 +1,305 @@
+"""Moves blobs for tasks: resource files in, output files out, with a token for the pool's identity.
+
+Runs in worker threads. Downloads stream to disk under a temporary name and are renamed when whole;
+the certificate of the blob service is checked against the local authority. Tokens go to the local
+blob service alone; any other address is fetched as it stands (a link with its own signature).
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import threading
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property, partial
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from batchkit.local.batch.errors import failure
+from batchkit.local.batch.formats import Json
+from batchkit.local.config import LocalConfig
+from batchkit.local.tokens import STORAGE_AUDIENCE
+
+if TYPE_CHECKING:
+    from azure.storage.blob import BlobClient, BlobServiceClient, ContainerClient
+
+STREAMS = 4  # parallel connections for one large blob
+NAME_LIMIT = 255  # bytes of a path's segment that a file system holds
+_WILD = re.compile(r"[*?\[]")
+
+
+class TransferError(Exception):
+    """A file that could not be moved: what the task's failureInfo says."""
+
+    def __init__(self, code: str, **details: object) -> None:
+        super().__init__(code)
+        self.info = failure(code, **details)
+
+
+class Cancelled(Exception):  # noqa: N818 - not an error: the task was told to stop
+    """The task was stopped while its files were moved."""
+
+
+class _Identity:
+    """A token credential of the local Azure, for the blob clients."""
+
+    def __init__(self, config: LocalConfig) -> None:
+        self._config = config
+
+    def get_token(self, *_scopes: str, **_options: Any) -> Any:
+        from azure.core.credentials import AccessToken
+
+        claims_life = 3600
+        return AccessToken(self._config.tokens.issue(STORAGE_AUDIENCE), int(_now()) + claims_life)
+
+
+def _now() -> float:
+    import time
+
+    return time.time()
+
+
+class Transfer:
+    """The blob side of every task of one running service."""
+
+    def __init__(self, config: LocalConfig) -> None:
+        self._config = config
+        self._lock = threading.Lock()
+        self.pool = ThreadPoolExecutor(8, thread_name_prefix="blobs")
+
+    @cached_property
+    def _service(self) -> BlobServiceClient:
+        from azure.storage.blob import BlobServiceClient
+
+        return BlobServiceClient(
+            self._config.blob_url,
+            credential=_Identity(self._config),
+            connection_verify=str(self._config.ca_file),
+            retry_total=4,
+        )
+
+    def warm(self) -> None:
+        """Import the blob client and make the connection pool before the first task needs them."""
+        with self._lock:
+            _ = self._service
+
+    def download(self, entries: list[Json], folder: Path, identities: set[str], stop: threading.Event) -> None:
+        """Bring every resource file below `folder`.
+
+        Raises:
+            TransferError: a file could not be had; the first one's reason.
+            Cancelled: `stop` was set.
+        """
+        jobs = [job for entry in entries for job in self._plan(entry, folder, identities)]
+        self._together([partial(job, stop) for job in jobs], stop)
+
+    def upload(self, entries: list[Json], task: Path, identities: set[str], stop: threading.Event) -> None:
+        """Send every file that the output patterns match; a pattern that matches nothing is no error.
+
+        Args:
+            entries: the outputFiles whose upload condition holds.
+            task: the task's folder; patterns are relative to its `wd`.
+            identities: the resource ids of the pool's identities, in lower case.
+            stop: set when the task was told to stop.
+
+        Raises:
+            TransferError: a file could not be sent.
+            Cancelled: `stop` was set.
+        """
+        jobs = [job for entry in entries for job in self._outgoing(entry, task, identities)]
+        self._together(jobs, stop)
+
+    def _together(self, jobs: Iterable[Callable[[], None]], stop: threading.Event) -> None:
+        futures = [self.pool.submit(job) for job in jobs]
+        try:
+            for future in futures:
+                future.result()
+                if stop.is_set():
+                    raise Cancelled
+        finally:
+            for future in futures:
+                future.cancel()
+
+    def _plan(self, entry: Json, folder: Path, identities: set[str]) -> list[Callable[[threading.Event], None]]:
+        if entry.get("httpUrl"):
+            target = _inside(folder, entry["filePath"])
+            url, identity = str(entry["httpUrl"]), _identity(entry)
+            blob = self._blob(url, identity, identities)
+            if blob is None:
+                return [partial(_fetch, url, target, entry)]
+            return [partial(_save, blob, target, entry)]
+        if not entry.get("storageContainerUrl"):
+            raise TransferError("BlobAccessDenied", Reason="The account has no auto-storage container here.")
+        return self._prefix(entry, folder, identities)
+
+    def _prefix(self, entry: Json, folder: Path, identities: set[str]) -> list[Callable[[threading.Event], None]]:
+        container = self._container(entry["storageContainerUrl"], _identity(entry), identities)
+        below = _inside(folder, entry.get("filePath") or ".")
+        names = _listed(container, entry.get("blobPrefix"))
+        pairs = [(container.get_blob_client(name), _inside(below, name)) for name in names]
+        return [partial(_save, blob, target, entry) for blob, target in pairs]
+
+    def _local(self, url: str) -> str | None:
+        """Return the part of a URL behind the local blob service's address, None for any other."""
+        base = self._config.blob_url.rstrip("/") + "/"
+        return url[len(base) :] if url.startswith(base) else None
+
+    def _blob(self, url: str, identity: str | None, identities: set[str]) -> BlobClient | None:
+        rest = self._local(url)
+        if rest is None:
+            return None
+        _allowed(identity, identities, "BlobAccessDenied", url)
+        if identity is None:
+            from azure.storage.blob import BlobClient
+
+            return BlobClient.from_blob_url(url, connection_verify=str(self._config.ca_file))
+        container, _, name = unquote(rest.partition("?")[0]).partition("/")
+        return self._service.get_blob_client(container, name)
+
+    def _container(
+        self, url: str, identity: str | None, identities: set[str], code: str = "BlobAccessDenied"
+    ) -> ContainerClient:
+        from azure.storage.blob import ContainerClient
+
+        _allowed(identity, identities, code, url)
+        rest = self._local(url)
+        if identity is None:
+            options: dict[str, Any] = {"connection_verify": str(self._config.ca_file)} if rest is not None else {}
+            return ContainerClient.from_container_url(url, **options)
+        if rest is None:
+            raise TransferError(code, FilePath=url, Reason="An identity works for this account's blobs alone.")
+        return self._service.get_container_client(unquote(rest.partition("?")[0]).strip("/"))
+
+    def _outgoing(self, entry: Json, task: Path, identities: set[str]) -> list[Callable[[], None]]:
+        destination = entry["destination"]["container"]
+        files = matches(entry["filePattern"], destination.get("path") or "", task)
+        if not files:
+            return []
+        url = destination["containerUrl"]
+        container = self._container(url, _identity(destination), identities, "FileUploadAccessDenied")
+        return [partial(_send, container, name, file) for file, name in files]
+
+
+def _identity(entry: Json) -> str | None:
+    reference = entry.get("identityReference") or {}
+    return str(reference["resourceId"]) if reference.get("resourceId") else None
+
+
+def _allowed(identity: str | None, identities: set[str], code: str, url: str) -> None:
+    if identity is not None and identity.lower() not in identities:
+        reason = f"The pool does not have the identity {identity}."
+        raise TransferError(code, FilePath=url, Reason=reason)
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """Return the path of a name below a folder; names that a file system can't hold, or that lead out, fail."""
+    parts = PurePosixPath(name).parts
+    bad = name.endswith("/") or "//" in name or "\0" in name or name.startswith("/") or ".." in parts
+    if bad or any(len(part.encode()) > NAME_LIMIT for part in parts):
+        raise TransferError("ResourceFileCreateFailed", FilePath=name, Reason="The name does not fit a file system.")
+    return folder.joinpath(*parts)
+
+
+def _listed(container: ContainerClient, prefix: str | None) -> list[str]:
+    try:
+        return [blob.name for blob in container.list_blobs(name_starts_with=prefix or None)]
+    except Exception as problem:
+        raise _explained(problem, str(container.url), "Blob") from problem
+
+
+def _save(blob: BlobClient, target: Path, entry: Json, stop: threading.Event) -> None:
+    part = target.with_name(f".{uuid.uuid4().hex}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            blob.download_blob(max_concurrency=STREAMS, progress_hook=_watch(stop)).readinto(file)
+        _finish(part, target, entry)
+    except (Cancelled, TransferError):
+        raise
+    except OSError as problem:
+        raise TransferError("ResourceFileWriteFailed", FilePath=target.name, Reason=problem) from problem
+    except Exception as problem:
+        raise _explained(problem, str(blob.url), "Blob") from problem
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _watch(stop: threading.Event) -> Callable[[int, int | None], None]:
+    def hook(_done: int, _total: int | None) -> None:
+        if stop.is_set():
+            raise Cancelled
+
+    return hook
+
+
+def _fetch(url: str, target: Path, entry: Json, stop: threading.Event) -> None:
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise TransferError("BlobAccessDenied", FilePath=url, Reason="Only http and https are fetched.")
+    part = target.with_name(f".{uuid.uuid4().hex}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with urllib.request.urlopen(url, timeout=60) as source, part.open("wb") as file:  # noqa: S310
+            while not stop.is_set() and (chunk := source.read(1024 * 1024)):
+                file.write(chunk)
+        _finish(part, target, entry)
+    except urllib.error.HTTPError as problem:
+        code = "BlobNotFound" if problem.code == 404 else "BlobAccessDenied"
+        raise TransferError(code, FilePath=url, HttpStatus=problem.code) from problem
+    except OSError as problem:
+        raise TransferError("BlobDownloadMiscError", FilePath=url, Reason=problem) from problem
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _finish(part: Path, target: Path, entry: Json) -> None:
+    part.chmod(int(str(entry.get("fileMode") or "0770"), 8) & 0o770)
+    part.replace(target)
+
+
+def _explained(problem: Exception, url: str, kind: str) -> TransferError:
+    from azure.core.exceptions import ClientAuthenticationError, HttpResponseError, ResourceNotFoundError
+
+    where = url.partition("?")[0]
+    status = getattr(problem, "status_code", "")
+    denied = isinstance(problem, HttpResponseError) and status in (401, 403)
+    if kind == "Blob" and isinstance(problem, ResourceNotFoundError):
+        return TransferError("BlobNotFound", FilePath=where, HttpStatus=status)
+    if denied or isinstance(problem, ClientAuthenticationError):
+        code = "BlobAccessDenied" if kind == "Blob" else "FileUploadAccessDenied"
+        return TransferError(code, FilePath=where, HttpStatus=status)
+    code = "BlobDownloadMiscError" if kind == "Blob" else "FileUploadMiscError"
+    return TransferError(code, FilePath=where, Reason=str(problem).splitlines()[0] if str(problem) else problem)
+
+
+def _send(container: ContainerClient, name: str, file: Path) -> None:
+    try:
+        with file.open("rb") as content:
+            container.upload_blob(name, content, overwrite=True, max_concurrency=STREAMS)
+    except Exception as problem:
+        raise _explained(problem, f"{container.url}/{name}", "File") from problem
+
+
+def matches(pattern: str, path: str, task: Path) -> list[tuple[Path, str]]:
+    """Return the files of a task that an output pattern matches, each with its blob's name.
+
+    A pattern without wildcards names one file, and `path` its blob; otherwise the blob is `path` and
+    the file's path below the segments before the first wildcard. Names that begin with a dot are
+    skipped, and nothing outside the task's folder is ever sent.
+    """
+    work = task / "wd"
+    segments = pattern.split("/")
+    fixed = next((i for i, part in enumerate(segments) if _WILD.search(part)), None)
+    base = work.joinpath(*segments[: len(segments) - 1 if fixed is None else fixed])
+    found = []
+    for name in sorted(glob.glob(pattern, root_dir=work, recursive=True)):
+        file = work / name
+        if file.is_file() and file.resolve().is_relative_to(task.resolve()):
+            below = Path(os.path.normpath(file)).relative_to(os.path.normpath(base)).as_posix()
+            found.append((file, path if fixed is None and path else f"{path.rstrip('/')}/{below}".lstrip("/")))
+    return found
