@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-_PATIENCE_SECONDS = 10.0
+_PATIENCE_SECONDS = 5.0
 _STEP_SECONDS = 0.1
 
 

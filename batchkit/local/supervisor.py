@@ -75,7 +75,8 @@ class _Supervisor:
         try:
             return await work
         except asyncio.CancelledError:
-            return 128 + self.signalled
+            stopped = not self.options.command and self.signalled == signal.SIGINT
+            return 0 if stopped else 128 + self.signalled
         finally:
             end.cancel()
             orphaned.cancel()

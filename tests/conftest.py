@@ -1,0 +1,50 @@
+"""The local Azure for tests: one for the whole session, started as users start it, spoken to by the real clients."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+
+@contextmanager
+def running_local_azure(*options: str) -> Iterator[dict[str, str]]:
+    """Start `batchkit local` with options and yield the environment that it prints; stop it by Ctrl-C."""
+    program = [sys.executable, "-m", "batchkit.local", *options]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield _exported(process)
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(30)
+
+
+def _exported(process: subprocess.Popen[str]) -> dict[str, str]:
+    assert process.stdout is not None
+    environment = {}
+    for line in process.stdout:
+        name, _, value = line.removeprefix("export ").strip().partition("=")
+        environment[name] = value
+        if name == "AZURE_TOKEN_CREDENTIALS":
+            return environment
+    raise AssertionError(f"batchkit local ended with {process.wait()} before it was up")
+
+
+@pytest.fixture(scope="session")
+def local_azure() -> Iterator[dict[str, str]]:
+    """The environment of a local Azure at --speed 60 that all tests of the session share."""
+    with running_local_azure("--speed", "60") as environment:
+        yield environment
+
+
+@pytest.fixture
+def local_environment(local_azure: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The same, set in this process's own environment for the test."""
+    for name, value in local_azure.items():
+        monkeypatch.setenv(name, value)
+    return {**os.environ}
