@@ -151,10 +151,13 @@ async def _body(request: Request) -> Json:
 def _check_match(pool: Pool | None, request: Request) -> None:
     match, none = request.headers.get("if-match"), request.headers.get("if-none-match")
     tag = pool.doc["eTag"] if pool is not None else None
-    names = lambda header: header.strip().removeprefix("W/").strip('"')  # noqa: E731
-    missed = match is not None and (tag is None or names(match) not in ("*", tag))
-    if missed or (none is not None and tag is not None and names(none) in ("*", tag)):
+    missed = match is not None and (tag is None or _tag(match) not in ("*", tag))
+    if missed or (none is not None and tag is not None and _tag(none) in ("*", tag)):
         raise error("ConditionNotMet", status=412)
+
+
+def _tag(header: str) -> str:
+    return header.strip().removeprefix("W/").strip('"')
 
 
 async def get_account(state: State, request: Request) -> Response:

@@ -54,6 +54,7 @@ def environment(state: State, node: Node, folder: Path, names: Mapping[str, str]
         "PATH": search_path(),
         "HOME": str(work),
         "LANG": "C.UTF-8",
+        **state.config.mark,
         "AZ_BATCH_ACCOUNT_NAME": state.config.blob_url.rstrip("/").rpartition("/")[2],
         "AZ_BATCH_ACCOUNT_URL": f"{state.url}/",
         "AZ_BATCH_POOL_ID": node.pool,
