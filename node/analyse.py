@@ -13,9 +13,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from node.columns import Batch
-from node.contract import COMPLETED, HISTOGRAM_EDGES, MAX_ANOMALIES, UNKNOWN
+from node.contract import COMPLETED, HISTOGRAM_EDGES, UNKNOWN
 from node.money import to_cents, to_thousandths
-from node.partial import TABLES, Part, Suspect, add_counts, add_ids, add_rows, smallest
+from node.partial import TABLES, Part, Suspect, add_counts, add_ids, add_rows
 from node.settings import Settings
 from node.times import day_name
 
@@ -90,17 +90,15 @@ def lines_table(batch: Batch, sales: pd.DataFrame, valid: npt.NDArray[np.bool_])
             "revenue": np.where(completed, to_cents(lines["subtotal"].to_numpy()), 0),
             "quantity": np.where(completed, to_thousandths(lines["quantity"].to_numpy()), 0),
             "lines": completed.astype(np.int64),
-            "product_name": known(lines["product_name"], completed),
-            "category": known(lines["category"], completed),
+            "product_name": pd.Series(known(lines["product_name"], completed), dtype="object"),
+            "category": pd.Series(known(lines["category"], completed), dtype="object"),
         }
     )
 
 
 def known(names: Any, completed: npt.NDArray[np.bool_]) -> Any:
     """Names with "Unknown" for missing ones, and none for lines that do not count."""
-    values = names.to_numpy()
-    filled = np.where(pd.isna(values), UNKNOWN, values)
-    return pd.Series(np.where(completed, filled, None), dtype=object, copy=False)
+    return names.where(names.notna(), UNKNOWN).where(completed, None).to_numpy()
 
 
 def add_sums(sales: pd.DataFrame, parts: dict[int, Part]) -> None:
@@ -170,7 +168,7 @@ def add_anomalies(sales: pd.DataFrame, lines: pd.DataFrame, settings: Settings, 
 
 
 def add_suspects(kind: str, rows: pd.DataFrame, values: Any, parts: dict[int, Part]) -> None:
-    """Count what is unusual, by day too, and keep each file's largest."""
+    """Count what is unusual, by day too, and keep it."""
     column = TABLES["anomaly_days"].index(kind)
     names = ["transaction_id", "timestamp", "customer_id", "file", "day"]
     texts = [rows[name].tolist() for name in names]
@@ -181,5 +179,3 @@ def add_suspects(kind: str, rows: pd.DataFrame, values: Any, parts: dict[int, Pa
             row = [int(at == column) for at in range(len(TABLES["anomaly_days"]))]
             add_rows(part.tables.setdefault("anomaly_days", {}), [(day_name(day), row)])
         part.suspects.setdefault(kind, []).append(Suspect(-value, identity or "", time or "", customer or ""))
-    for file in set(rows["file"].tolist()):
-        parts[file].suspects[kind] = smallest(parts[file].suspects[kind], MAX_ANOMALIES)

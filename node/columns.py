@@ -100,8 +100,7 @@ class Collector:
         times = parse_times(self.values.get("timestamp", []))
         table.transactions = table.transactions.assign(**columns, day=times.day, hour=times.hour)
         lines = {
-            name: self.column(f"line_items.{name}", values, owners, table)
-            for name, values in self.line_values.items()
+            name: self.column(f"line_items.{name}", values, owners, table) for name, values in self.line_values.items()
         }
         table.lines = table.lines.assign(**lines)
 

@@ -98,7 +98,9 @@ def read_lines(folder: Path) -> pd.DataFrame:
 def product_texts(products: pd.DataFrame) -> pd.DataFrame:
     """A product's name, of its type and package size as far as there are any, and its category."""
     kinds, sizes = products["product_type"].tolist(), products["package_size"].tolist()
-    names = [" ".join(text for text in pair if isinstance(text, str)) or None for pair in zip(kinds, sizes, strict=True)]
+    names = [
+        " ".join(text for text in pair if isinstance(text, str)) or None for pair in zip(kinds, sizes, strict=True)
+    ]
     return pd.DataFrame({"product_name": names, "category": products["department"]}, index=products.index)
 
 

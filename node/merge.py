@@ -2,6 +2,7 @@
 
 import json
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -93,6 +94,6 @@ def merged_report(total: Part, planned: list[str] | None, seconds: float) -> Jso
 
 def warn_of_twins(total: Part, names: list[str]) -> None:
     """An input that was merged twice counts twice: say so."""
-    for name, twin in zip(names, names[1:], strict=False):
+    for name, twin in pairwise(names):
         if name == twin:
             total.warnings.append((name, "is in more than one partial, and counts in each"))

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from node.contract import MAX_ANOMALIES, MAX_ERRORS, SCHEMA_VERSION
+from node.contract import MAX_ERRORS, SCHEMA_VERSION
 
 Table = dict[str, list[int]]
 
@@ -82,6 +82,7 @@ TABLES = {
     "shipping_methods": ("transactions",),
     "anomaly_days": ("high_value", "high_quantity", "total_mismatch"),
     "errors": ("transactions", "invalid_cents"),
+    "error_fields": ("transactions", "invalid_cents"),
 }
 
 
@@ -121,13 +122,15 @@ def merge_into(target: Part, more: Part) -> None:
     add_ids(target.ids, more.ids.items())
     target.bad_records = smallest(target.bad_records + more.bad_records, MAX_ERRORS)
     for name, suspects in more.suspects.items():
-        target.suspects[name] = smallest(target.suspects.get(name, []) + suspects, MAX_ANOMALIES)
+        target.suspects.setdefault(name, []).extend(suspects)
 
 
 def encode_part(part: Part) -> bytes:
     """A part as JSON; the same sums give the same bytes."""
     part.sources.sort(key=lambda source: source.name)
     part.warnings.sort()
+    for suspects in part.suspects.values():
+        suspects.sort()
     return msgspec.json.encode(part, order="sorted")
 
 

@@ -1,6 +1,7 @@
 """A part as a report: rounding, averages, top lists and shares, in the layout that the contract fixes."""
 
 import math
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,8 +18,8 @@ from node.contract import (
     WEEKDAYS,
 )
 from node.money import average_cents, from_units
-from node.partial import BadRecord, Part, Suspect, Table
-from node.times import weekday_of
+from node.partial import TABLES, BadRecord, Part, Table
+from node.times import day_name, weekday_of
 
 Json = dict[str, Any]
 
@@ -125,9 +126,7 @@ def analytics(part: Part) -> Json:
         "top_products_by_quantity": [product(*item) for item in ranked(tables.get("products", {}), 1, MAX_PRODUCTS)],
         "revenue_by_category": {key: money(row[0]) for key, row in ranked(tables.get("categories", {}), 0)},
         "revenue_by_day": {key: money(row[0]) for key, row in days.items() if row[1]},
-        "revenue_by_hour": {
-            key: money(row[0]) for key, row in sorted(tables.get("hours", {}).items()) if row[1]
-        },
+        "revenue_by_hour": {key: money(row[0]) for key, row in sorted(tables.get("hours", {}).items()) if row[1]},
         "revenue_by_weekday": by_weekday(days),
         "order_value_histogram": histogram(tables.get("order_values", {})),
         "customer_pareto": pareto(buyers),
@@ -195,36 +194,92 @@ def pareto(customers: Table) -> list[Json]:
 
 def anomalies(part: Part) -> Json:
     """How many of each type, on which days, and the largest."""
-    limits = part.rules["anomalies"]
-    repeated = {key: row[0] for key, row in part.ids.items() if row[0] > 1}
-    frequent = {
-        key: row[2] for key, row in part.tables.get("customers", {}).items() if row[2] > limits["frequent_customer"]
-    }
-    counts = {
-        **{name: part.counts.get(name, 0) for name in ANOMALY_TYPES},
-        "duplicate_transaction_id": sum(repeated.values()) - len(repeated),
-        "frequent_customer": len(frequent),
-    }
-    patterns = [
-        *largest("duplicate_transaction_id", "transaction_id", repeated, 1),
-        *suspects("high_quantity", part, 1000, limits["high_quantity"]),
-        *largest("frequent_customer", "customer_id", frequent, limits["frequent_customer"]),
-        *suspects("total_mismatch", part, 100, limits["total_mismatch"]),
-    ]
-    high = [high_value(suspect) for suspect in part.suspects.get("high_value", [])]
+    found = dict(zip(ANOMALY_TYPES, anomaly_lists(part, MAX_ANOMALIES), strict=True))
+    high = [high_value(row) for row in found.pop("high_value")]
+    patterns = [pattern(row) for rows in found.values() for row in rows]
     return {
-        "counts": counts,
+        "counts": anomaly_counts(part),
         "by_day": by_day(part),
         "high_value_transactions": high,
         "suspicious_patterns": patterns,
     }
 
 
+def high_value(row: Json) -> Json:
+    """What the list of the largest transactions says of one."""
+    return {
+        "transaction_id": row["transaction_id"],
+        "total": row["value"],
+        "timestamp": row["timestamp"],
+        "customer_id": row["customer_id"],
+    }
+
+
+def pattern(row: Json) -> Json:
+    """What the list of patterns says of an anomaly: whose it is, how large, and the limit."""
+    owner = "customer_id" if row["type"] == "frequent_customer" else "transaction_id"
+    return {name: row[name] for name in ("type", owner, "value", "limit")}
+
+
+def anomaly_counts(part: Part) -> dict[str, int]:
+    """How many of each type; of an id that occurs n times, n - 1 are repeated."""
+    repeated = repeats(part)
+    return {
+        **{name: part.counts.get(name, 0) for name in ANOMALY_TYPES},
+        "duplicate_transaction_id": sum(repeated.values()) - len(repeated),
+        "frequent_customer": len(frequent(part)),
+    }
+
+
+def repeats(part: Part) -> dict[str, int]:
+    """Transaction ids that occur more than once, and how often."""
+    return {key: row[0] for key, row in part.ids.items() if row[0] > 1}
+
+
+def frequent(part: Part) -> dict[str, int]:
+    """Customers with more transactions than the limit."""
+    limit = part.rules["anomalies"]["frequent_customer"]
+    return {key: row[2] for key, row in part.tables.get("customers", {}).items() if row[2] > limit}
+
+
+def anomaly_lists(part: Part, count: int | None) -> list[list[Json]]:
+    """The largest of each type, in the order of ANOMALY_TYPES; all of them for None."""
+    limits = part.rules["anomalies"]
+    return [
+        suspects("high_value", part, 100, limits["high_value"], count),
+        largest("duplicate_transaction_id", "transaction_id", repeats(part), 1, count),
+        suspects("high_quantity", part, 1000, limits["high_quantity"], count),
+        largest("frequent_customer", "customer_id", frequent(part), limits["frequent_customer"], count),
+        suspects("total_mismatch", part, 100, limits["total_mismatch"], count),
+    ]
+
+
+def largest(kind: str, key: str, values: dict[str, int], limit: float, count: int | None) -> list[Json]:
+    """The largest of what was counted by key."""
+    top = sorted(values.items(), key=lambda item: (-item[1], item[0]))[:count]
+    return [{"type": kind, key: name, "value": value, "limit": limit} for name, value in top]
+
+
+def suspects(kind: str, part: Part, units: int, limit: float, count: int | None) -> list[Json]:
+    """The largest single transactions or lines of a type."""
+    return [
+        {
+            "type": kind,
+            "transaction_id": item.id,
+            "value": from_units(-item.negative_value, units),
+            "limit": limit,
+            "timestamp": item.timestamp,
+            "customer_id": item.customer_id,
+        }
+        for item in sorted(part.suspects.get(kind, []))[:count]
+    ]
+
+
 def by_day(part: Part) -> dict[str, dict[str, int]]:
     """Anomalies on each day that has any; a repeated id counts on its later days, a customer has no day."""
     days: dict[str, dict[str, int]] = {}
     for day, row in part.tables.get("anomaly_days", {}).items():
-        days[day] = dict(zip(("high_value", "high_quantity", "total_mismatch"), row, strict=True))
+        days[day] = dict(zip(TABLES["anomaly_days"], row, strict=True))
     for day, count in repeats_by_day(part).items():
         days.setdefault(day, {})["duplicate_transaction_id"] = count
     names = [name for name in ANOMALY_TYPES if name != "frequent_customer"]
@@ -233,32 +288,7 @@ def by_day(part: Part) -> dict[str, dict[str, int]]:
 
 def repeats_by_day(part: Part) -> dict[str, int]:
     """All transactions of a day less the ids that are seen for the first time on it."""
-    repeats = {day: row[2] for day, row in part.tables.get("days", {}).items()}
-    for _, first in part.ids.values():
-        day = f"{first // 10000:04d}-{first // 100 % 100:02d}-{first % 100:02d}"
-        repeats[day] = repeats.get(day, 0) - 1
-    return {day: count for day, count in repeats.items() if count > 0}
-
-
-def largest(kind: str, key: str, values: dict[str, int], limit: float) -> list[Json]:
-    """The largest of what was counted by key."""
-    top = sorted(values.items(), key=lambda item: (-item[1], item[0]))[:MAX_ANOMALIES]
-    return [{"type": kind, key: name, "value": value, "limit": limit} for name, value in top]
-
-
-def suspects(kind: str, part: Part, units: int, limit: float) -> list[Json]:
-    """The largest single transactions or lines of a type."""
-    return [
-        {"type": kind, "transaction_id": item.id, "value": from_units(-item.negative_value, units), "limit": limit}
-        for item in part.suspects.get(kind, [])
-    ]
-
-
-def high_value(item: Suspect) -> Json:
-    """One transaction of the list of the largest."""
-    return {
-        "transaction_id": item.id,
-        "total": money(-item.negative_value),
-        "timestamp": item.timestamp,
-        "customer_id": item.customer_id,
-    }
+    repeated = {day: row[2] for day, row in part.tables.get("days", {}).items()}
+    for first, count in Counter(row[1] for row in part.ids.values()).items():
+        repeated[day_name(first)] = repeated.get(day_name(first), 0) - count
+    return {day: count for day, count in repeated.items() if count > 0}

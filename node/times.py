@@ -62,7 +62,7 @@ def has_form(table: Bytes, number: Integers) -> npt.NDArray[np.bool_]:
 
 def is_clock(hour: Integers, minute: Integers, second: Integers) -> npt.NDArray[np.bool_]:
     """A time of day."""
-    return (hour < 24) & (minute < 60) & ((second < 60) | ((second == 60) & (minute == 59)))
+    return np.asarray((hour < 24) & (minute < 60) & ((second < 60) | ((second == 60) & (minute == 59))))
 
 
 def has_tail(texts: list[str], length: int) -> npt.NDArray[np.bool_]:

@@ -45,16 +45,20 @@ def exact_sum(values: npt.NDArray[np.int64]) -> int:
 
 def count_rules(batch: Batch, findings: list[Finding], parts: dict[int, Part]) -> None:
     """Transactions that break each rule, and their money; one that breaks it in two fields counts once."""
-    files = batch.transactions["file"].to_numpy()
-    cents = to_cents(batch.transactions["total"].to_numpy())
     broken: dict[str, Mask] = {}
     for finding in findings:
-        broken[finding.rule] = broken.get(finding.rule, np.zeros(len(files), np.bool_)) | finding.rows
+        broken[finding.rule] = broken.get(finding.rule, False) | finding.rows
+        count_table("error_fields", f"{finding.rule}: {finding.field}", finding.rows, batch, parts)
     for rule, mask in broken.items():
-        for file in np.unique(files[mask]).tolist():
-            rows = mask & (files == file)
-            row = [int(rows.sum()), exact_sum(cents[rows])]
-            add_rows(parts[file].tables.setdefault("errors", {}), [(rule, row)])
+        count_table("errors", rule, mask, batch, parts)
+
+
+def count_table(name: str, key: str, mask: Mask, batch: Batch, parts: dict[int, Part]) -> None:
+    """Add how many transactions a mask holds, and their cents, to a table of each file."""
+    table = batch.transactions[mask]
+    cents = to_cents(table["total"].to_numpy())
+    for file, rows in table.groupby("file", sort=False).indices.items():
+        add_rows(parts[int(str(file))].tables.setdefault(name, {}), [(key, [len(rows), exact_sum(cents[rows])])])
 
 
 def list_errors(
