@@ -79,7 +79,8 @@ def run(options: argparse.Namespace) -> None:
     elif options.command == "journey":
         from node.journey import journey
 
-        journey(options.output)
+        for name, baskets in journey(options.output):
+            print(f"{name} {baskets} baskets", file=sys.stderr)
     else:
         from node.rules import RULE_NAMES
         from node.settings import default_rules_text

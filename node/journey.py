@@ -11,7 +11,6 @@ subtotal = total = the lines' sum, tax 0, status completed; no payment method is
 """
 
 import importlib.util
-import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -59,8 +58,10 @@ class JourneyBasket(msgspec.Struct, gc=False):
     status: str = COMPLETED
 
 
-def journey(output: Path) -> None:
+def journey(output: Path) -> Iterator[tuple[str, int]]:
     """Write week-01.json to week-53.json into `output`; again writes the same bytes.
+
+    Yields each file's name and number of baskets as it is written.
 
     Raises:
         WorkerError: the package with the data is not installed.
@@ -73,7 +74,7 @@ def journey(output: Path) -> None:
         name = f"week-{weeks[start]:02d}"
         baskets = list(baskets_of(lines.iloc[start:end]))
         write_whole(output / f"{name}.json", encode_week(name, baskets))
-        print(f"{name}.json {len(baskets)} baskets", file=sys.stderr)
+        yield f"{name}.json", len(baskets)
 
 
 def package_data() -> Path:
