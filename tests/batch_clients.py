@@ -62,8 +62,8 @@ class Azure:
         self.env = env
         verify = env["BATCHKIT_CA_FILE"]
         self.credential = DefaultAzureCredential()
-        self.batch = BatchClient(env["BATCHKIT_BATCH_URL"], self.credential, connection_verify=verify)
-        self.arm = BatchManagementClient(
+        self.batch: Any = BatchClient(env["BATCHKIT_BATCH_URL"], self.credential, connection_verify=verify)
+        self.arm: Any = BatchManagementClient(
             self.credential, SUBSCRIPTION, base_url=env["BATCHKIT_ARM_URL"], connection_verify=verify
         )
         self.blobs = BlobServiceClient(env["BATCHKIT_BLOB_URL"], self.credential, connection_verify=verify)
@@ -84,7 +84,7 @@ class Azure:
         return self.send("GET", path, headers)
 
     def send(
-        self, method: str, path: str, headers: Mapping[str, str] | None = None, json: object = None
+        self, method: str, path: str, headers: Mapping[str, str] | None = None, json: Any = None
     ) -> requests.Response:
         sent = {"Authorization": f"Bearer {self.token('https://batch.core.windows.net/')}", **(headers or {})}
         url = self.env["BATCHKIT_BATCH_URL"] + path
@@ -101,7 +101,7 @@ class Azure:
 
     def pool(self, name: str, nodes: int = 1, slots: int = 1, **more: Any) -> None:
         """Create a pool without identities on the data plane."""
-        sized = {} if more.get("enable_auto_scale") else {"target_dedicated_nodes": nodes}
+        sized: dict[str, Any] = {} if more.get("enable_auto_scale") else {"target_dedicated_nodes": nodes}
         self.batch.create_pool(
             m.BatchPoolCreateOptions(
                 id=name, vm_size="standard_d2s_v3", task_slots_per_node=slots, **sized, **self.machine(), **more
@@ -111,15 +111,14 @@ class Azure:
     def job(self, name: str, pool: str, **more: Any) -> None:
         self.batch.create_job(m.BatchJobCreateOptions(id=name, pool_info=m.BatchPoolInfo(pool_id=pool), **more))
 
-    def ended(self, job: str, task: str) -> m.BatchTask:
+    def ended(self, job: str, task: str) -> Any:
         """Wait for a task's completion and return it."""
 
-        def look() -> m.BatchTask | None:
+        def look() -> Any:
             found = self.batch.get_task(job, task)
             return found if found.state == "completed" else None
 
-        found: m.BatchTask = wait_for(look)
-        return found
+        return wait_for(look)
 
     def text(self, job: str, task: str, name: str = "stdout.txt") -> str:
         return b"".join(self.batch.download_task_file(job, task, name)).decode()

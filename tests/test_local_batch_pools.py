@@ -166,7 +166,7 @@ def test_etags_guard_changes(azure: Azure) -> None:
     azure.batch.update_pool("guarded", change, etag=first.etag, match_condition=MatchConditions.IfNotModified)
     with pytest.raises(ResourceModifiedError):
         azure.batch.update_pool("guarded", change, etag=first.etag, match_condition=MatchConditions.IfNotModified)
-    assert azure.batch.get_pool("guarded").metadata[0].value == "1"  # type: ignore[index]
+    assert azure.batch.get_pool("guarded").metadata[0].value == "1"
 
 
 def test_lists_filter_select_and_page(azure: Azure) -> None:
