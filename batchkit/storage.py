@@ -15,9 +15,9 @@ from typing import TypeVar
 import pandas as pd
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import ContainerClient
-from tqdm import tqdm
 
 from batchkit.errors import BatchkitError, explain
+from batchkit.progress import progress
 from batchkit.session import Session
 
 THREADS = 8
@@ -122,5 +122,5 @@ def _get_file(container: ContainerClient, name: str, path: Path) -> None:
 def _in_parallel(work: Callable[[Item], object], items: Iterable[Item], title: str) -> None:
     todo = list(items)
     with ThreadPoolExecutor(THREADS) as threads:
-        for _ in tqdm(threads.map(work, todo), desc=title, total=len(todo), unit=" files"):
+        for _ in progress(threads.map(work, todo), title, total=len(todo)):
             pass

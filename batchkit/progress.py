@@ -1,0 +1,15 @@
+"""The one progress bar: in a notebook, in a terminal and in a log it is a line of text on stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from tqdm import tqdm
+
+Item = TypeVar("Item")
+
+
+def progress(items: Iterable[Item], title: str, unit: str = "files", total: int | None = None) -> Iterable[Item]:
+    """Pass the items on and show how many have passed; `total` where `items` has no length."""
+    return tqdm(items, desc=title, unit=f" {unit}", total=total, dynamic_ncols=True)
