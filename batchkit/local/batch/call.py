@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from batchkit.local.batch.errors import error, missing
 from batchkit.local.batch.formats import Json, from_http_date, http_date, moment
@@ -120,7 +120,7 @@ class Call:
 
     def link(self, after: str) -> str:
         """Return this list call's address with a mark to go on from."""
-        path = OPERATIONS[self.operation]["url"].format(**self.path)
+        path = OPERATIONS[self.operation]["url"].format(**{k: quote(v, safe="") for k, v in self.path.items()})
         return f"{self.state.url}{path}?{urlencode({**self.query, '$skiptoken': after})}"
 
     def listing(self, docs: Iterable[Json], kind: str, key: Callable[[Json], str]) -> Reply:

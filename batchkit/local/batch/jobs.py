@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from batchkit.local.batch import endings
+import asyncio
+
+from batchkit.local.batch import endings, ledger
 from batchkit.local.batch.call import Call, Reply, operation
 from batchkit.local.batch.checks import check_constraints, check_id, check_resource_files
 from batchkit.local.batch.errors import bad_value, error, missing
-from batchkit.local.batch.formats import UNLIMITED, Json, stamp, transition
+from batchkit.local.batch.formats import UNLIMITED, Json, limit, moment, now, stamp, transition
 from batchkit.local.batch.scheduler import after_task, kick
 from batchkit.local.batch.state import Job, State
 
@@ -32,6 +34,7 @@ _DEFAULTS: Json = {
     "allowTaskPreemption": False,
     "onAllTasksComplete": "noaction",
 }
+_MANAGER_ONLY = ("killJobOnCompletion", "runExclusive", "allowLowPriorityNode")
 _OVER = {
     "terminating": "JobBeingTerminated",
     "completed": "JobCompleted",
@@ -40,7 +43,7 @@ _OVER = {
 
 
 def create(state: State, body: Json) -> Job:
-    """Create a job from a body.
+    """Create a job from a client's body.
 
     Raises:
         BatchError: a setting that does not hold, JobExists, JobScheduleWithSameIdExists, the quota.
@@ -51,11 +54,24 @@ def create(state: State, body: Json) -> Job:
         raise error("JobExists")
     if body["id"].lower() in state.schedules:
         raise error("JobScheduleWithSameIdExists")
+    return make(state, body)
+
+
+def make(state: State, body: Json, schedule: str | None = None) -> Job:
+    """Make a job of a checked body; `schedule` names the job schedule that does so.
+
+    Raises:
+        BatchError: ActiveJobAndScheduleQuotaReached.
+    """
     check_quota(state)
-    job = Job(_document(state, body))
+    job = Job(_document(state, body), {"schedule": schedule} if schedule else {})
     state.jobs[job.id.lower()] = job
-    _find_pool(state, job)
-    state.save_job(job)
+    with state.store.transaction():
+        _find_pool(state, job)
+        state.save_job(job)
+        if job.doc.get("jobManagerTask"):
+            _start_manager(state, job)
+    watch_clock(state, job)
     after_task(state, job)  # no tasks and `terminatejob`: it ends at once, as on the service
     return job
 
@@ -84,6 +100,25 @@ def _document(state: State, body: Json) -> Json:
     doc["constraints"] = {"maxWallClockTime": UNLIMITED, "maxTaskRetryCount": 0, **(body.get("constraints") or {})}
     transition(doc, "active")
     return doc
+
+
+def _start_manager(state: State, job: Job) -> None:
+    ledger.add(state, job, {k: v for k, v in job.doc["jobManagerTask"].items() if k not in _MANAGER_ONLY})
+    kick(state, job.pool_id)
+
+
+def watch_clock(state: State, job: Job) -> None:
+    """End a job when its maximum wall clock time (real, as task times are) is over."""
+    seconds = limit(job.doc["constraints"].get("maxWallClockTime"))
+    if seconds is not None and job.doc["state"] not in _OVER:
+        state.spawn(_expire(state, job, seconds), f"clock of job {job.id}")
+
+
+async def _expire(state: State, job: Job, seconds: float) -> None:
+    elapsed = (now() - moment(job.doc["creationTime"])).total_seconds()
+    await asyncio.sleep(max(0.0, seconds - elapsed))
+    if limit(job.doc["constraints"].get("maxWallClockTime")) == seconds:
+        endings.terminate(state, job, "MaxWallClockTimeExpiry")
 
 
 def _find_pool(state: State, job: Job) -> None:
@@ -212,6 +247,8 @@ def _change(call: Call, job: Job, fresh: Json) -> Reply:
         job.doc["executionInfo"]["poolId"] = fresh["poolInfo"].get("poolId")
     job.doc.update(fresh)
     call.state.save_job(job)
+    if fresh.get("constraints"):
+        watch_clock(call.state, job)
     after_task(call.state, job)
     kick(call.state, job.pool_id)
     return Reply(200, doc=job.doc)

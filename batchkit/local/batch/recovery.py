@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from batchkit.local.batch import allocation, endings, fleet, pools
+from batchkit.local.batch import allocation, endings, fleet, jobs, pools, schedules
 from batchkit.local.batch.formats import Json
 from batchkit.local.batch.scheduler import after_task, kick, requeue
 from batchkit.local.batch.state import Job, Node, Pool, Schedule, State
@@ -29,6 +29,8 @@ def load(state: State) -> None:
         _resume_pool(state, pool)
     for job in list(state.jobs.values()):
         _resume_job(state, job)
+    for schedule in list(state.schedules.values()):
+        _resume_schedule(state, schedule)
 
 
 def _load_tasks(state: State, job: Job) -> None:
@@ -81,5 +83,14 @@ def _resume_job(state: State, job: Job) -> None:
     if going is not None:
         state.spawn(going(state, job), f"job {job.id} goes on")
     else:
+        jobs.watch_clock(state, job)
         after_task(state, job)
         kick(state, job.pool_id)
+
+
+def _resume_schedule(state: State, schedule: Schedule) -> None:
+    going = {"terminating": schedules.finish_terminate, "deleting": schedules.finish_delete}.get(schedule.doc["state"])
+    if going is not None:
+        state.spawn(going(state, schedule), f"schedule {schedule.id} goes on")
+    else:
+        schedules.begin(state, schedule)

@@ -208,6 +208,15 @@ def complete(state: State, job: Job, task: Task, result: Result) -> None:
     action = ledger.exit_options(task).get("jobAction", "none")
     if job.doc.get("onTaskFailure") == "performexitoptionsjobaction" and job.doc["state"] == "active":
         _job_action(state, job, action)
+    _manager_ended(state, job, task)
+
+
+def _manager_ended(state: State, job: Job, task: Task) -> None:
+    from batchkit.local.batch.endings import terminate
+
+    manager = job.doc.get("jobManagerTask") or {}
+    if task.id == manager.get("id") and manager.get("killJobOnCompletion", True):
+        terminate(state, job, "JMComplete")
 
 
 def _job_action(state: State, job: Job, action: str) -> None:

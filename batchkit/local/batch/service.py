@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 
 from batchkit.local.arm.app import make_app as make_arm_app
 from batchkit.local.batch import (  # noqa: F401 - their operations register themselves
+    account,
     files,
     jobs,
     nodes,
