@@ -9,6 +9,7 @@ from batchkit.autoscale.formula import Formula
 from batchkit.autoscale.formulas import pending_tasks
 from batchkit.autoscale.results import Evaluation, Targets, results
 from batchkit.autoscale.samples import Metrics, Series
+from batchkit.autoscale.simulate import Point, Setup, Simulation, simulate
 
 __all__ = [
     "Dialect",
@@ -16,8 +17,12 @@ __all__ = [
     "Formula",
     "FormulaError",
     "Metrics",
+    "Point",
     "Series",
+    "Setup",
+    "Simulation",
     "Targets",
     "pending_tasks",
     "results",
+    "simulate",
 ]

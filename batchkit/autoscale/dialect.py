@@ -22,7 +22,7 @@ class Dialect:
         case_sensitive_names: whether names that only differ in case are different names.
         legacy_names: take the names of before 2017 ($CurrentDedicated, $TVMDeallocationOption …).
         newer_names: take $UsableNodeCount, ceil, floor and round, which newer documentation may list.
-        empty_statistic: what avg, min, max … of nothing at all are: zero, NaN, or a failed evaluation.
+        empty_statistic: what avg, min, max, val … of nothing at all are: zero, NaN, or a failed evaluation.
         percentile: the nearest element, or a value interpolated between two.
         sunday: the number of Sunday in `timestamp.weekday`.
         short_circuit: whether `&&` and `||` leave their right side alone once the left side decides.

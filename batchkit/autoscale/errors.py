@@ -10,6 +10,14 @@ EVALUATION: Final = "AutoScalingFormulaEvaluationError"
 INSUFFICIENT: Final = "InsufficientSampleData"
 
 
+_SUMMARIES = {
+    SYNTAX: "The specified auto-scaling formula has a syntax error",
+    TOO_LONG: "The specified auto-scaling formula exceeds lengths limit",
+    EVALUATION: "Autoscale evaluation failed",
+    INSUFFICIENT: "Autoscale evaluation failed due to insufficient sample data",
+}
+
+
 class FormulaError(Exception):
     """A formula that cannot be parsed or evaluated.
 
@@ -26,6 +34,11 @@ class FormulaError(Exception):
         self.message = message
         self.line = line
         self.column = column
+
+    @property
+    def summary(self) -> str:
+        """The service's general sentence for the code; the place and the reason stand beside it."""
+        return _SUMMARIES[self.code]
 
     def __str__(self) -> str:
         """Return the message as the service words it: `Line 9, Col 43: Insufficient data …`."""

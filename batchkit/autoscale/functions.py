@@ -32,7 +32,7 @@ def call(name: str, arguments: Sequence[Value], dialect: Dialect) -> Value:
     if name in _ELEMENTWISE or (dialect.newer_names and name in _NEWER):
         return _map(name, *_exactly(1, name, arguments))
     if name == "val":
-        return _element(*_exactly(2, name, arguments))
+        return _element(dialect, *_exactly(2, name, arguments))
     if name == "percentile":
         return _percentile(dialect, *_exactly(2, name, arguments))
     if name == "rand":
@@ -131,8 +131,10 @@ def _vector_and_number(name: str, vector: Value, number: Value) -> tuple[Vector,
     return vector, number
 
 
-def _element(vector: Value, index: Value) -> float:
+def _element(dialect: Dialect, vector: Value, index: Value) -> float:
     values, at = _vector_and_number("val", vector, index)
+    if not values:
+        return _statistic("min", values, dialect)
     if not 0 <= at < len(values):
         raise TypeMismatch(f"'val' has no element {at:g} in a vector of {len(values)}.")
     return values[int(at)]

@@ -51,8 +51,8 @@ def binary(symbol: str, left: Value, right: Value) -> Value:
     if symbol in _COMPARISONS:
         return _compare(symbol, left, right)
     if symbol in ("&&", "||"):
-        both = truth(left) and truth(right) if symbol == "&&" else truth(left) or truth(right)
-        return float(both)
+        both = (truth(left), truth(right))
+        return float(all(both) if symbol == "&&" else any(both))
     result = _arithmetic(symbol, left, right)
     if result is None:
         raise _refuse(symbol, left, right)
