@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from batchkit import settings
 from batchkit.autoscale import cli as autoscale_cli
@@ -28,10 +29,21 @@ app = typer.Typer(
 app.add_typer(autoscale_cli.app, name="autoscale")
 
 
-@app.command()
+class _WithPairs(TyperCommand):
+    """A command whose -p takes a name and a value as two words; typer itself has no repeated pairs."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        words, joined = iter(args), []
+        for word in words:
+            pair = [next(words, ""), next(words, "")] if word in ("-p", "--parameter") else []
+            joined += [word, "=".join(pair)] if pair else [word]
+        return super().parse_args(ctx, joined)
+
+
+@app.command(cls=_WithPairs)
 def run(
     parameter: Annotated[
-        list[tuple[str, str]] | None,
+        list[str] | None,
         typer.Option("-p", "--parameter", metavar="NAME VALUE", help="Set a parameter in every notebook that has it."),
     ] = None,
     notebooks: Annotated[Path, typer.Option(help="The folder that holds the notebooks.")] = Path("notebooks"),
@@ -47,7 +59,8 @@ def run(
     paths = sorted(notebooks.glob("0[1-4]_*.ipynb"))
     if not paths:
         raise ParameterError(f"There are no notebooks in {notebooks}. Name their folder with --notebooks.")
-    values = parameters.assign(parameters.declared(paths), parameter or [], {"data": "real", "job_id": ""})
+    given = [(name, value) for name, _, value in (pair.partition("=") for pair in parameter or [])]
+    values = parameters.assign(parameters.declared(paths), given, {"data": "real", "job_id": ""})
     if "BATCHKIT_PROFILE" not in os.environ and settings.profile() == "local":
         _become_local(["--speed", LOCAL_SPEED, "--", sys.executable, "-m", "batchkit.cli", *sys.argv[1:]])
     from batchkit.run import run as run_notebooks

@@ -19,7 +19,7 @@ from azure.storage.blob import ContainerClient
 from batchkit import storage
 from batchkit.errors import JobError, code_of, explain
 from batchkit.plan import Plan, make
-from batchkit.session import Session
+from batchkit.session import Session, word
 from batchkit.storage import Blob
 from batchkit.tasks import Places, all_tasks
 from batchkit.watch import watch
@@ -88,7 +88,7 @@ def newest(session: Session) -> str:
 def state(session: Session, job_id: str) -> str:
     """The job's state: active, completed, ..."""
     with explain(f"read the job {job_id}"):
-        return str(session.batch.get_job(job_id, select=["id", "state"]).state)
+        return word(session.batch.get_job(job_id, select=["id", "state"]).state)
 
 
 def cancel(session: Session, job_id: str) -> None:

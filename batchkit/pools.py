@@ -17,7 +17,7 @@ import pandas as pd
 
 from batchkit.autoscale import formulas
 from batchkit.errors import ServiceError, explain
-from batchkit.session import Session
+from batchkit.session import Session, word
 
 EVALUATION_INTERVAL = timedelta(minutes=5)  # the least that the service allows
 
@@ -109,7 +109,7 @@ def describe(session: Session, pool_id: str) -> pd.Series[Any]:
     return pd.Series(
         {
             "pool": pool.id,
-            "state": pool.allocation_state,
+            "state": word(pool.allocation_state),
             "machine": pool.vm_size,
             "nodes now": f"{pool.current_dedicated_nodes} dedicated, {pool.current_low_priority_nodes} spot",
             "task slots a node": pool.task_slots_per_node,
@@ -129,7 +129,7 @@ def formula(session: Session, pool_id: str) -> str:
 def nodes(session: Session, pool_id: str) -> pd.DataFrame:
     """The pool's nodes now, one row each: node, state, since."""
     with explain(f"list the nodes of {pool_id}"):
-        rows = [(n.id, n.state, n.state_transition_time) for n in session.batch.list_nodes(pool_id)]
+        rows = [(n.id, word(n.state), n.state_transition_time) for n in session.batch.list_nodes(pool_id)]
     return pd.DataFrame(rows, columns=["node", "state", "since"])
 
 

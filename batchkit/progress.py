@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -10,6 +10,6 @@ from tqdm import tqdm
 Item = TypeVar("Item")
 
 
-def progress(items: Iterable[Item], title: str, unit: str = "files", total: int | None = None) -> Iterable[Item]:
+def progress(items: Iterable[Item], title: str, unit: str = "files", total: int | None = None) -> Iterator[Item]:
     """Pass the items on and show how many have passed; `total` where `items` has no length."""
-    return tqdm(items, desc=title, unit=f" {unit}", total=total, dynamic_ncols=True)
+    yield from tqdm(items, desc=title, unit=f" {unit}", total=total, dynamic_ncols=True)

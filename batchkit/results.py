@@ -15,7 +15,7 @@ import pandas as pd
 from batchkit import storage
 from batchkit.errors import JobError, explain
 from batchkit.plan import Plan
-from batchkit.session import Session
+from batchkit.session import Session, word
 
 Report = dict[str, Any]
 TASK_COLUMNS = ["task", "node", "state", "result", "exit_code", "created", "started", "ended", "retries", "reason"]
@@ -120,8 +120,8 @@ def _task_row(task: Any) -> list[Any]:
     return [
         task.id,
         _node_of(task),
-        str(task.state),
-        run.result if run else None,
+        word(task.state),
+        word(run.result if run else None),
         run.exit_code if run else None,
         _time(task.creation_time),
         _time(run.start_time if run else None),

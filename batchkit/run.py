@@ -16,6 +16,7 @@ from typing import Any
 
 import papermill
 from papermill.exceptions import PapermillExecutionError
+from traitlets.config import Config
 
 from batchkit import jobs, results, session
 from batchkit.errors import BatchkitError
@@ -60,6 +61,7 @@ def _execute(path: Path, folder: Path, values: dict[str, Any]) -> dict[str, Any]
             values,
             cwd=path.parent,
             progress_bar=False,
+            config=Config(KernelManager={"transport": "ipc"}),  # a file of this user's, not a port of the machine's
             stdout_file=sys.stdout,
             stderr_file=sys.stderr,
         )

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient, ContainerClient
 
 
+def word(value: object) -> str:
+    """The service's own word for a state or result, which the clients wrap in an enumeration; "" for None."""
+    return "" if value is None else str(getattr(value, "value", value))
+
+
 @dataclass(frozen=True)
 class Session:
     """The settings and the clients made from them, each when it is first used."""

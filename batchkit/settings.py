@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_settings import (
@@ -22,6 +22,7 @@ from pydantic_settings import (
 from batchkit.errors import SettingsError
 
 DEFAULT_FILE = Path("config.json")
+Read = TypeVar("Read", bound="_Profile")
 _LOCAL_GROUP = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/local"
 _LOCAL_IDENTITY = f"{_LOCAL_GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/pool"
 
@@ -75,17 +76,12 @@ class Azure(_Section):
     location: str = "swedencentral"
 
 
-class Settings(BaseSettings):
-    """All settings, checked. `speed` is how much faster than real time the service's waits run (1 on Azure)."""
+class _Profile(BaseSettings):
+    """Where settings come from, and which profile they are for."""
 
     model_config = SettingsConfigDict(env_prefix="BATCHKIT_", env_nested_delimiter="__", extra="ignore", frozen=True)
 
     profile: Literal["local", "azure"] = "local"
-    azure: Azure
-    blob_url: str = ""
-    arm_url: str = "https://management.azure.com"
-    ca_file: str = ""
-    speed: float = 1.0
 
     @classmethod
     def settings_customise_sources(
@@ -98,6 +94,16 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment wins over the file."""
         return init_settings, env_settings, JsonConfigSettingsSource(settings_cls, settings_file())
+
+
+class Settings(_Profile):
+    """All settings, checked. `speed` is how much faster than real time the service's waits run (1 on Azure)."""
+
+    azure: Azure
+    blob_url: str = ""
+    arm_url: str = "https://management.azure.com"
+    ca_file: str = ""
+    speed: float = 1.0
 
     @model_validator(mode="before")
     @classmethod
@@ -123,22 +129,21 @@ def load() -> Settings:
 
     Raises SettingsError, which names everything that is missing or wrong at once.
     """
-    try:
-        return Settings()  # type: ignore[call-arg]
-    except ValidationError as error:
-        raise SettingsError(_describe(error)) from None
-    except ValueError as error:
-        raise SettingsError(f"{settings_file()} is not readable as JSON: {error}. Mend or remove it.") from None
+    return _read(Settings)
 
 
 def profile() -> str:
     """The profile in force, without checking anything else: `local` unless a setting says `azure`."""
-    chosen = os.environ.get("BATCHKIT_PROFILE")
-    return chosen or _ProfileOnly().profile
+    return _read(_Profile).profile
 
 
-class _ProfileOnly(Settings):
-    azure: Any = None
+def _read(kind: type[Read]) -> Read:
+    try:
+        return kind()
+    except ValidationError as error:
+        raise SettingsError(_describe(error)) from None
+    except ValueError as error:
+        raise SettingsError(f"{settings_file()} is not readable as JSON: {error}. Mend or remove it.") from None
 
 
 def _local_azure() -> dict[str, Any]:
