@@ -18,15 +18,17 @@ def write_page(notebooks: list[Path], target: Path, title: str = "Transactions o
         return
     *before, last = [nbformat.read(path, as_version=4) for path in notebooks]
     page = nbformat.v4.new_notebook(metadata=last.metadata)
-    page.cells = [cell for notebook in (last, *before) for cell in notebook.cells if "parameters" not in _tags(cell)]
+    page.cells = [_shown(cell) for notebook in (last, *before) for cell in notebook.cells]
     html, _ = _exporter(title).from_notebook_node(page, {"metadata": {"name": title}})
     part = target.with_name(f".{target.name}.part")
     part.write_text(html, encoding="utf-8")
     part.replace(target)
 
 
-def _tags(cell: nbformat.NotebookNode) -> list[str]:
-    return list(cell.metadata.get("tags", []))
+def _shown(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The cell without its progress bars, which are lines on stderr; the notebook itself keeps them."""
+    outputs = [output for output in cell.get("outputs", []) if output.get("name") != "stderr"]
+    return cell | {"outputs": outputs} if cell.cell_type == "code" else cell
 
 
 def _exporter(title: str) -> HTMLExporter:
@@ -38,6 +40,4 @@ def _exporter(title: str) -> HTMLExporter:
     config.HTMLExporter.mathjax_url = ""  # the page asks no one for anything
     config.HTMLExporter.require_js_url = ""
     config.HTMLExporter.jquery_url = ""
-    config.TagRemovePreprocessor.enabled = True
-    config.TagRemovePreprocessor.remove_cell_tags = ["hide-in-report"]
     return HTMLExporter(config=config, embed_images=True)
