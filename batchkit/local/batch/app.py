@@ -24,6 +24,7 @@ from batchkit.local.batch.call import HANDLERS, OPERATIONS, Call, Reply
 from batchkit.local.batch.errors import BatchError, body, error
 from batchkit.local.batch.keys import verify_shared_key
 from batchkit.local.batch.state import State, log
+from batchkit.local.resources import access
 from batchkit.local.tokens import BATCH_AUDIENCE, AuthenticationFailed
 
 API_VERSION = "2025-06-01"
@@ -77,13 +78,14 @@ def gate(state: State, request: Request, name: str) -> None:
     """
     if request.headers.get("host") != urlsplit(state.config.batch_url).netloc:
         raise error("InvalidHeaderValue", HeaderName="Host", HeaderValue=request.headers.get("host", ""))
-    authenticate(state, request)
+    claims = authenticate(state, request)
     _check_version(request.query_params.get("api-version"))
     if name:
         _check_query(request, name)
+        access.check_data_plane(state, name, OPERATIONS[name], claims)
 
 
-def authenticate(state: State, request: Request) -> None:
+def authenticate(state: State, request: Request) -> dict[str, Any]:
     """Check the bearer token, or the shared key where the service was started with one.
 
     Raises:
@@ -92,9 +94,9 @@ def authenticate(state: State, request: Request) -> None:
     authorization = request.headers.get("authorization")
     if (authorization or "").startswith("SharedKey ") and state.config.shared_key is not None:
         verify_shared_key(request, state.config.shared_key)
-        return
+        return {}
     try:
-        state.config.tokens.verify(authorization, BATCH_AUDIENCE)
+        return state.config.tokens.verify(authorization, BATCH_AUDIENCE)
     except AuthenticationFailed as failure:
         refused = error("AuthenticationFailed", status=401, AuthenticationErrorDetail=failure.reason)
         refused.headers["WWW-Authenticate"] = f'Bearer authorization_uri="{BATCH_AUDIENCE}", error="invalid_token"'

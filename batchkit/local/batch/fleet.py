@@ -14,6 +14,7 @@ import shutil
 from batchkit.local.batch.execute import Order, environment, execute, settings
 from batchkit.local.batch.formats import Json, stamp, transition
 from batchkit.local.batch.state import Node, Pool, State
+from batchkit.local.resources import access
 
 CREATING, STARTING = (60.0, 120.0), (120.0, 180.0)  # seconds, by the service's clock: 3 to 5 minutes in all
 LEAVING = 30.0
@@ -82,6 +83,10 @@ async def come_up(state: State, pool: Pool, node: Node) -> None:
     """Note the boot, run the start task, and let the node take tasks."""
     node.doc["lastBootTime"] = stamp()
     node.doc["nodeAgentInfo"] = {"version": AGENT, "lastUpdateTime": stamp()}
+    if refused := access.refused_image(state, pool):
+        node.doc["errors"] = [refused]
+        set_state(state, node, "unusable")
+        return
     if node.doc.get("startTask") and not await start_task(state, pool, node):
         set_state(state, node, "starttaskfailed")
         return

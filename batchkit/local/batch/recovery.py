@@ -13,6 +13,7 @@ _PAGE = 500
 
 def load(state: State) -> None:
     """Read everything back and set it going; nothing that was acknowledged is lost."""
+    state.store.rebase({"batch": state.url, "blobs": state.config.blob_url.rstrip("/")})
     for _, _, kept in state.store.all("pool"):
         pool = Pool(kept["doc"], kept["extra"])
         state.pools[pool.id.lower()] = pool

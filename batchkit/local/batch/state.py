@@ -20,6 +20,7 @@ from batchkit.local.batch.errors import error
 from batchkit.local.batch.formats import Json, touch
 from batchkit.local.batch.store import Store, Task
 from batchkit.local.config import LocalConfig
+from batchkit.local.resources.model import Resources
 
 if TYPE_CHECKING:
     from batchkit.local.batch.faults import Faults
@@ -151,6 +152,8 @@ class State:
 
     def __init__(self, config: LocalConfig, store: Store, transfer: Transfer, faults: Faults) -> None:
         self.config, self.store, self.transfer, self.faults = config, store, transfer, faults
+        self.resources = Resources(config, store)
+        transfer.may = self.resources.roles.blobs
         self.pools: dict[str, Pool] = {}
         self.jobs: dict[str, Job] = {}
         self.schedules: dict[str, Schedule] = {}

@@ -113,6 +113,16 @@ class Store:
         rows = self._db.execute("SELECT parent, id, doc FROM things WHERE kind = ? ORDER BY parent, id", (kind,))
         return [(parent, name, json.loads(text)) for parent, name, text in rows]
 
+    def rebase(self, addresses: Json) -> None:
+        """Note the services' addresses; those of an earlier run are replaced in everything that is kept."""
+        known = {name: doc["url"] for _, name, doc in self.all("address")}
+        with self.transaction():
+            for name, url in addresses.items():
+                if (old := known.get(name, url)) != url:
+                    for table in ("tasks", "things"):
+                        self._db.execute(f"UPDATE {table} SET doc = replace(doc, ?, ?)", (f"{old}/", f"{url}/"))  # noqa: S608
+                self.put("address", "", name, {"url": url})
+
     def add_task(self, job: str, task: Task) -> None:
         """Insert a new task.
 

@@ -71,6 +71,7 @@ class Transfer:
     def __init__(self, config: LocalConfig) -> None:
         self._config = config
         self._lock = threading.Lock()
+        self.may: Callable[[str, str], bool] = lambda _identity, _verb: True
         self.pool = ThreadPoolExecutor(8, thread_name_prefix="blobs")
 
     @cached_property
@@ -155,6 +156,7 @@ class Transfer:
         if rest is None:
             return None
         _allowed(identity, identities, "BlobAccessDenied", url)
+        self._permitted(identity, "BlobAccessDenied", url)
         if identity is None:
             from azure.storage.blob import BlobClient
 
@@ -168,6 +170,7 @@ class Transfer:
         from azure.storage.blob import ContainerClient
 
         _allowed(identity, identities, code, url)
+        self._permitted(identity, code, url)
         rest = self._local(url)
         if identity is None:
             options: dict[str, Any] = {"connection_verify": str(self._config.ca_file)} if rest is not None else {}
@@ -175,6 +178,12 @@ class Transfer:
         if rest is None:
             raise TransferError(code, FilePath=url, Reason="An identity works for this account's blobs alone.")
         return self._service.get_container_client(unquote(rest.partition("?")[0]).strip("/"))
+
+    def _permitted(self, identity: str | None, code: str, url: str) -> None:
+        """Refuse, as storage would, what the identity's roles do not allow."""
+        verb = "read" if code == "BlobAccessDenied" else "write"
+        if identity is not None and not self.may(identity, verb):
+            raise TransferError(code, FilePath=url.partition("?")[0], HttpStatus=403)
 
     def _outgoing(self, entry: Json, task: Path, identities: set[str]) -> list[Callable[[], None]]:
         destination = entry["destination"]["container"]
