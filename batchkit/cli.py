@@ -63,6 +63,7 @@ def run(
     values = parameters.assign(parameters.declared(paths), given, {"data": "real", "job_id": ""})
     if "BATCHKIT_PROFILE" not in os.environ and settings.profile() == "local":
         _become_local(["--speed", LOCAL_SPEED, "--", sys.executable, "-m", "batchkit.cli", *sys.argv[1:]])
+    settings.load()  # what is missing is said now, not by the first notebook
     from batchkit.run import run as run_notebooks
 
     raise typer.Exit(0 if run_notebooks(paths, values, runs) else 1)

@@ -27,8 +27,9 @@ def write_page(notebooks: list[Path], target: Path, title: str = "Transactions o
 
 def _shown(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """The cell without its progress bars, which are lines on stderr; the notebook itself keeps them."""
-    outputs = [output for output in cell.get("outputs", []) if output.get("name") != "stderr"]
-    return cell | {"outputs": outputs} if cell.cell_type == "code" else cell
+    if cell.cell_type == "code":
+        cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+    return cell
 
 
 def _exporter(title: str) -> HTMLExporter:
