@@ -20,6 +20,10 @@ STORAGE_AUDIENCE = "https://storage.azure.com/"
 REGISTRY_AUDIENCE = "https://containerregistry.azure.net/"
 AUDIENCES = (BATCH_AUDIENCE, ARM_AUDIENCE, STORAGE_AUDIENCE, REGISTRY_AUDIENCE)
 
+PRINCIPAL = (
+    "5d2f5c1e-9a52-4d8b-8c43-6b8f1f0f3a77"  # whoever uses the local Azure, at every start: roles are given to it
+)
+
 _ISSUERS = "https://sts.windows.net/"
 _ALGORITHM = "HS256"
 _CLAIMS = ["iss", "aud", "iat", "nbf", "exp"]
@@ -53,8 +57,8 @@ class Tokens:
             "tid": self.tenant_id,
             "aud": audience,
             "appid": client_id,
-            "oid": client_id,
-            "sub": client_id,
+            "oid": PRINCIPAL,
+            "sub": PRINCIPAL,
             "iat": now,
             "nbf": now - 5,
             "exp": now + int(lifetime.total_seconds()),

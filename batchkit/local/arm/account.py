@@ -10,7 +10,6 @@ from batchkit.local.batch.pools import POOL_QUOTA
 from batchkit.local.batch.state import State
 
 LOCATION = "local"
-CORES = 1000  # more than any pool here asks for: a node is a folder
 _FAMILIES = (
     "standardDv3Family",
     "standardDSv3Family",
@@ -24,6 +23,7 @@ def account(state: State, resource_id: str, name: str) -> Json:
     """Return the account's resource."""
     modes = ["AAD", "SharedKey"] if state.config.shared_key is not None else ["AAD"]
     storage = state.config.blob_url.rstrip("/").rpartition("/")[2]
+    quota = state.resources.knobs
     prefix = resource_id.partition("/providers/")[0]
     return {
         "id": resource_id,
@@ -44,9 +44,9 @@ def account(state: State, resource_id: str, name: str) -> Json:
                 "lastKeySync": stamp(),
             },
             "encryption": {"keySource": "Microsoft.Batch"},
-            "dedicatedCoreQuota": CORES,
-            "lowPriorityCoreQuota": CORES,
-            "dedicatedCoreQuotaPerVMFamily": [{"name": family, "coreQuota": CORES} for family in _FAMILIES],
+            "dedicatedCoreQuota": quota.core_quota,
+            "lowPriorityCoreQuota": quota.low_priority_quota,
+            "dedicatedCoreQuotaPerVMFamily": [{"name": f, "coreQuota": quota.core_quota} for f in _FAMILIES],
             "dedicatedCoreQuotaPerVMFamilyEnforced": True,
             "poolQuota": POOL_QUOTA,
             "activeJobAndJobScheduleQuota": JOB_QUOTA,

@@ -23,6 +23,7 @@ from batchkit.local.batch.checks import check_interval, check_start_task
 from batchkit.local.batch.errors import BatchError, error
 from batchkit.local.batch.formats import Json, touch
 from batchkit.local.batch.state import Pool, State, log
+from batchkit.local.resources import access, image_routes, routes
 from batchkit.local.tokens import ARM_AUDIENCE, AuthenticationFailed
 
 _ACCOUNT = "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Batch/batchAccounts/{account}"
@@ -45,10 +46,11 @@ def make_app(state: State) -> Starlette:
         ("POST", f"{pool}/disableAutoScale", disable_auto_scale),
         ("POST", f"{pool}/stopResize", stop_resize),
     ]
-    routes = [_route(state, *entry) for entry in table]
+    everyone = [*routes.table(), *table, *routes.general()]
+    mounted = [*image_routes.links(state), *(_route(state, *entry) for entry in everyone)]
     everything = ["GET", "PUT", "PATCH", "DELETE", "POST", "HEAD"]
-    routes.append(Route("/{rest:path}", _guarded(state, unknown), methods=everything))
-    return Starlette(routes=routes)
+    mounted.append(Route("/{rest:path}", _guarded(state, unknown), methods=everything))
+    return Starlette(routes=mounted)
 
 
 def _route(state: State, method: str, path: str, handler: Handler) -> Route:
@@ -58,7 +60,8 @@ def _route(state: State, method: str, path: str, handler: Handler) -> Route:
 def _guarded(state: State, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
-            _gate(state, request)
+            claims = _gate(state, request)
+            access.check_management(state, request, claims)
             await state.faults.before(f"arm_{handler.__name__}")
             return await handler(state, request)
         except BatchError as failure:
@@ -70,26 +73,27 @@ def _guarded(state: State, handler: Handler) -> Callable[[Request], Awaitable[Re
     return endpoint
 
 
-def _gate(state: State, request: Request) -> None:
+def _gate(state: State, request: Request) -> Json:
     if request.headers.get("host") != urlsplit(state.config.arm_url).netloc:
         raise error("InvalidHostHeader", "The Host header is not this service's.", 400)
-    _authenticate(state, request.headers.get("authorization"))
+    claims = _authenticate(state, request.headers.get("authorization"))
     if "api-version" not in request.query_params:
         text = "The api-version query parameter (?api-version=) is required for all requests."
         raise error("MissingApiVersionParameter", text, 400)
     subscription = request.path_params.get("subscription")
     if subscription is not None and not _GUID.match(subscription):
         raise error("InvalidSubscriptionId", f"The subscription id {subscription} is not a GUID.", 400)
+    return claims
 
 
-def _authenticate(state: State, authorization: str | None) -> None:
+def _authenticate(state: State, authorization: str | None) -> Json:
     if not authorization:
         raise error("AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.", 401)
     try:
-        state.config.tokens.verify(authorization, ARM_AUDIENCE)
+        return state.config.tokens.verify(authorization, ARM_AUDIENCE)
     except AuthenticationFailed as failure:
         try:
-            state.config.tokens.verify(authorization, _OLD_AUDIENCE)
+            return state.config.tokens.verify(authorization, _OLD_AUDIENCE)
         except AuthenticationFailed:
             raise error("InvalidAuthenticationToken", failure.reason, 401) from None
 
@@ -162,7 +166,8 @@ def _tag(header: str) -> str:
 
 async def get_account(state: State, request: Request) -> Response:
     """Show the account."""
-    return _json(account(state, _account_id(request), request.path_params["account"]))
+    shown = account(state, _account_id(request), request.path_params["account"])
+    return _json(access.provisioned_account(state, shown))
 
 
 async def list_pools(state: State, request: Request) -> Response:
@@ -185,6 +190,7 @@ async def put_pool(state: State, request: Request) -> Response:
     if present is not None:
         return _changed(state, present, body, request)
     identity = shapes.identity_to_data_plane(body.get("identity"))
+    access.check_assign(state, request, identity)
     data = shapes.to_data_plane(name, properties)
     pool = pools.create(state, data, identity, shapes.deallocation_option(properties))
     return _shown(pool, request)

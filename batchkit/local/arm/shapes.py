@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
-
 from batchkit.local.batch.errors import bad_value, missing
 from batchkit.local.batch.formats import Json
 from batchkit.local.batch.pools import view
 from batchkit.local.batch.state import Pool
+from batchkit.local.resources.catalogue import identity_ids
 
 _SAME = ("displayName", "vmSize", "networkConfiguration", "taskSlotsPerNode", "userAccounts", "metadata",
          "startTask", "mountConfiguration", "upgradePolicy")  # fmt: skip
@@ -17,7 +16,6 @@ _OPTIONS = {
     "taskcompletion": "TaskCompletion",
     "retaineddata": "RetainedData",
 }
-_NAMESPACE = uuid.UUID("5b1b2c57-6e0f-4a0c-9c38-1f1f6d7f0b11")
 
 
 def to_data_plane(name: str, properties: Json) -> Json:
@@ -95,8 +93,7 @@ def identity_to_data_plane(identity: Json | None) -> Json | None:
 
 
 def _identity(name: str) -> Json:
-    ids = {kind: str(uuid.uuid5(_NAMESPACE, f"{kind} {name.lower()}")) for kind in ("principalId", "clientId")}
-    return {"resourceId": name, **ids}
+    return {"resourceId": name, **identity_ids(name)}
 
 
 def to_arm(pool: Pool, resource_id: str) -> Json:

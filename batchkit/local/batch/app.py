@@ -10,7 +10,7 @@ import asyncio
 import json
 import re
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,8 +20,10 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from batchkit.local.batch import admin
 from batchkit.local.batch.call import HANDLERS, OPERATIONS, Call, Reply
 from batchkit.local.batch.errors import BatchError, body, error
+from batchkit.local.batch.faults import Dropped
 from batchkit.local.batch.keys import verify_shared_key
 from batchkit.local.batch.state import State, log
 from batchkit.local.resources import access
@@ -37,6 +39,7 @@ _CHUNK = 256 * 1024
 def make_app(state: State) -> Starlette:
     """Return the ASGI application of the data plane."""
     routes = [_route(state, name, entry["url"], entry["method"]) for name, entry in OPERATIONS.items()]
+    routes.append(Route(admin.PATH, _admin(state), methods=admin.METHODS))
     app = Starlette(routes=routes)
     app.router.default = _Unrouted(state)
     app.router.redirect_slashes = False
@@ -51,6 +54,26 @@ def _route(state: State, name: str, url: str, method: str) -> Route:
     route = Route(path, endpoint, methods=[method], name=name)
     route.methods = {method}  # Starlette adds HEAD to GET, but here each has an operation of its own
     return route
+
+
+def _admin(state: State) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            check_host(state, request)
+            authenticate(state, request)
+        except BatchError as failure:
+            return refusal(state, failure, request, str(uuid.uuid4()))
+        return await admin.faults(state, request)
+
+    return endpoint
+
+
+class Hangup(Response):
+    """No response: headers that promise a body, and then the connection's end."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Begin a response and leave it unfinished, so that the server closes the connection."""
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
 
 
 class _Unrouted:
@@ -83,6 +106,16 @@ def gate(state: State, request: Request, name: str) -> None:
     if name:
         _check_query(request, name)
         access.check_data_plane(state, name, OPERATIONS[name], claims)
+
+
+def check_host(state: State, request: Request) -> None:
+    """Refuse a Host header that is not this service's address.
+
+    Raises:
+        BatchError: InvalidHeaderValue.
+    """
+    if request.headers.get("host") != urlsplit(state.config.batch_url).netloc:
+        raise error("InvalidHeaderValue", HeaderName="Host", HeaderValue=request.headers.get("host", ""))
 
 
 def authenticate(state: State, request: Request) -> dict[str, Any]:
@@ -134,6 +167,8 @@ async def answer(state: State, name: str, request: Request) -> Response:
         reply = await handler(call)
     except BatchError as failure:
         return refusal(state, failure, request, request_id)
+    except Dropped:
+        return Hangup()
     except Exception:
         log.exception("%s failed", name)
         return refusal(state, error("InternalError"), request, request_id)

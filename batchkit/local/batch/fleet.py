@@ -18,6 +18,8 @@ from batchkit.local.resources import access
 
 CREATING, STARTING = (60.0, 120.0), (120.0, 180.0)  # seconds, by the service's clock: 3 to 5 minutes in all
 LEAVING = 30.0
+RECLAIM = 300.0  # until a preempted node is given back
+OUT = ("preempted", "unusable", "deallocated", "leavingpool")
 AGENT = "1.11.8"
 _random = random.Random()  # noqa: S311 - boot times, not secrets
 
@@ -82,6 +84,7 @@ async def _live(state: State, pool: Pool, node: Node) -> None:
 async def come_up(state: State, pool: Pool, node: Node) -> None:
     """Note the boot, run the start task, and let the node take tasks."""
     node.doc["lastBootTime"] = stamp()
+    node.doc.pop("errors", None)
     node.doc["nodeAgentInfo"] = {"version": AGENT, "lastUpdateTime": stamp()}
     if refused := access.refused_image(state, pool):
         node.doc["errors"] = [refused]
@@ -117,6 +120,8 @@ async def _start_attempt(state: State, pool: Pool, node: Node, body: Json, info:
     env = {**settings(body.get("environmentSettings")), "AZ_BATCH_TASK_ID": "startup"}
     order = Order(folder, body, environment(state, node, folder, env), label="startup")
     result = await execute(state, pool, node, order)
+    if state.faults.start_task(pool.id):
+        result.exit_code = 1
     good = result.exit_code == 0 and result.failure is None
     reason = result.failure or (None if good else exit_failure(result.exit_code))
     info.update(state="completed", endTime=stamp(), result="success" if good else "failure")
@@ -133,6 +138,38 @@ def exit_failure(code: int | None) -> Json:
     message = "The task process exited with an unexpected exit code"
     named = [{"name": "Message", "value": f"The task exited with an exit code of {code}"}]
     return {"category": "usererror", "code": "FailureExitCode", "message": message, "details": named}
+
+
+def preempt(state: State, pool: Pool, node: Node) -> None:
+    """Take a low-priority node away, whatever it does: its tasks are queued again, its files are gone.
+
+    The node stays in the pool as preempted; when there is room again it is started anew.
+    """
+    _down(state, node, "preempted")
+    node.life = state.spawn(_reclaimed(state, pool, node), f"node {node.id[:14]} is preempted")
+
+
+def make_unusable(state: State, pool: Pool, node: Node) -> None:
+    """Break a node: its tasks are queued again; a reboot or reimage mends it."""
+    node.doc["errors"] = [{"code": "NodeUnusable", "message": "The node lost its agent.", "errorDetails": []}]
+    _down(state, node, "unusable")
+
+
+def _down(state: State, node: Node, to: str) -> None:
+    if node.life is not None:
+        node.life.cancel()
+    set_state(state, node, to)
+    end_runs(node, "requeue")
+
+
+async def _reclaimed(state: State, pool: Pool, node: Node) -> None:
+    while node.runs:
+        await asyncio.wait([run.work for run in node.runs.values() if run.work is not None])
+    node.prepared.clear()
+    await wipe(state, node)
+    await state.wait(RECLAIM)
+    set_state(state, node, "starting")
+    await _live(state, pool, node)
 
 
 def leave(state: State, pool: Pool, node: Node, option: str) -> None:

@@ -1,0 +1,112 @@
+"""What was provisioned on one local Azure: documents by resource id, kept with everything else, and its knobs.
+
+The knobs (`Knobs`) make it slow or refuse: quota, roles that spread slowly, a deployment that stops half
+way, builds that a subscription may not use, names that are taken.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from batchkit.local.resources import catalogue
+from batchkit.local.resources.roles import KIND as ROLE
+from batchkit.local.resources.roles import Roles
+
+if TYPE_CHECKING:
+    from batchkit.local.batch.store import Store
+    from batchkit.local.config import LocalConfig
+
+Json = dict[str, Any]
+NAMESPACES = ("Microsoft.Batch", "Microsoft.ContainerRegistry", "Microsoft.Insights", "Microsoft.ManagedIdentity",
+              "Microsoft.Network", "Microsoft.Storage")  # fmt: skip
+ALWAYS = ("Microsoft.Authorization", "Microsoft.Resources")
+
+
+@dataclass
+class Knobs:
+    """How this subscription behaves; the defaults are an easy one."""
+
+    core_quota: int = 1000
+    low_priority_quota: int = 1000
+    role_spread_seconds: float = 0.0
+    fail_at: str = ""
+    builds_allowed: bool = True
+    taken_names: list[str] = field(default_factory=list)
+
+
+class Resources:
+    """The provisioned resources of one local Azure; used from the event loop's thread alone."""
+
+    def __init__(self, config: LocalConfig, store: Store) -> None:
+        self.config, self.knobs, self.roles = config, Knobs(), Roles(self)
+        self._store = store
+        self._docs = {name.lower(): doc for _, name, doc in store.all("resource")}
+        self._governed = {name.lower() for _, name, _ in store.all("governed")}
+        self.registered = {*ALWAYS} | {name for _, name, _ in store.all("provider")}
+        self.running: Json = {}
+
+    def get(self, resource_id: str) -> Json | None:
+        """Return a resource's document, None when there is none."""
+        return self._docs.get(resource_id.lower())
+
+    def put(self, doc: Json) -> Json:
+        """Keep a resource as its service would show it; return that."""
+        old = self.get(doc["id"])
+        host = urlsplit(self.config.batch_url).netloc
+        doc = catalogue.complete(doc, self.config.blob_url, host)
+        if doc["type"].lower() == ROLE and old is None:
+            doc["effectiveAt"] = time.time() + self.knobs.role_spread_seconds / self.config.speed
+        elif doc["type"].lower() == ROLE and old is not None:
+            doc["effectiveAt"] = old.get("effectiveAt", 0)
+        self._docs[doc["id"].lower()] = doc
+        self._store.put("resource", "", doc["id"], doc)
+        self._govern(doc["id"])
+        return doc
+
+    def drop(self, resource_id: str) -> list[str]:
+        """Forget a resource and all below it; return the ids of what went."""
+        mine = resource_id.lower()
+        gone = [key for key in self._docs if key == mine or key.startswith(f"{mine}/")]
+        for key in gone:
+            self._store.drop("resource", "", self._docs.pop(key)["id"])
+        return gone
+
+    def of_kind(self, kind: str) -> list[Json]:
+        """Return the resources of a type."""
+        return [doc for doc in list(self._docs.values()) if doc["type"].lower() == kind.lower()]
+
+    def below(self, scope: str) -> list[Json]:
+        """Return the resources of a group or a subscription."""
+        return [doc for key, doc in self._docs.items() if key.startswith(f"{scope.lower()}/")]
+
+    def governs(self, resource_id: str) -> bool:
+        """Return whether roles count here: whether anything was ever provisioned in the resource's group."""
+        return _group(resource_id) in self._governed
+
+    def register(self, namespace: str) -> None:
+        """Register a resource provider for the subscription."""
+        self.registered.add(namespace)
+        self._store.put("provider", "", namespace, {})
+
+    def accounts(self) -> list[str]:
+        """Return the ids of the provisioned Batch accounts, all of which mean the one local service."""
+        return [doc["id"] for doc in self.of_kind("Microsoft.Batch/batchAccounts")]
+
+    def set_knobs(self, values: Json) -> Json:
+        """Set some knobs; return all of them."""
+        self.knobs = Knobs(**{**asdict(self.knobs), **values})
+        return asdict(self.knobs)
+
+    def _govern(self, resource_id: str) -> None:
+        group = _group(resource_id)
+        if group and group not in self._governed:
+            self._governed.add(group)
+            self._store.put("governed", "", group, {})
+
+
+def _group(resource_id: str) -> str:
+    parts = resource_id.lower().split("/")
+    return "/".join(parts[:5]) if len(parts) > 4 and parts[3] == "resourcegroups" else ""
