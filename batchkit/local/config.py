@@ -39,6 +39,7 @@ class LocalConfig:
         shared_key: the account key that Batch takes besides tokens, None when it takes none.
         keep: whether state_dir outlives this run (--state was given).
         mark: environment that every process started here carries, so that none outlives the run.
+        faults: a TOML file that says what Batch is to do wrong, None for nothing.
     """
 
     speed: float
@@ -51,6 +52,7 @@ class LocalConfig:
     shared_key: SharedKey | None = None
     keep: bool = False
     mark: Mapping[str, str] = field(default_factory=dict)
+    faults: Path | None = None
 
     @property
     def hosts(self) -> frozenset[str]:

@@ -54,7 +54,7 @@ async def resize(state: State, pool: Pool, option: str) -> None:
 
 def _towards(state: State, pool: Pool, dedicated: bool, target: int, option: str) -> None:
     present = pool.staying(dedicated)
-    refused = state.faults.resize(pool.id, target - len(present), dedicated)
+    refused = state.faults.resize(pool.id, target - len(present))
     if refused is not None:
         pool.doc.setdefault("resizeErrors", []).append(refused)
         return

@@ -99,8 +99,7 @@ def gate(state: State, request: Request, name: str) -> None:
     Raises:
         BatchError: a wrong Host, no or a bad token, a bad API version, an unknown query parameter.
     """
-    if request.headers.get("host") != urlsplit(state.config.batch_url).netloc:
-        raise error("InvalidHeaderValue", HeaderName="Host", HeaderValue=request.headers.get("host", ""))
+    check_host(state, request)
     claims = authenticate(state, request)
     _check_version(request.query_params.get("api-version"))
     if name:

@@ -75,7 +75,7 @@ async def deallocate_node(call: Call) -> Reply:
 
 def _down(call: Call, state: str, option: str, seconds: float) -> Reply:
     pool, node = found(call)
-    _steady(node, "idle", "running", "starttaskfailed")
+    _steady(node, "idle", "running", "starttaskfailed", "unusable")
     fleet.set_state(call.state, node, state)
     node.life = call.state.spawn(_away(call.state, pool, node, option, seconds), f"node {node.id[:14]} is {state}")
     return _done(call, node, 202)

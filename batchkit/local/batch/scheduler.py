@@ -168,6 +168,7 @@ def _finish(state: State, pool: Pool, node: Node, job: Job, task: Task, result: 
     node.doc["totalTasksRun"] += 1
     node.doc["totalTasksSucceeded"] += good
     _remember(node, job, task)
+    state.faults.task_done(state, pool)
     retries = int(task.doc["constraints"].get("maxTaskRetryCount") or 0)
     tried = int(task.doc["executionInfo"]["retryCount"])
     if not good and not result.after and (retries == UNLIMITED_RETRIES or tried < retries):

@@ -21,12 +21,16 @@ from batchkit.local.batch import (  # noqa: F401 - their operations register the
 )
 from batchkit.local.batch.allocation import sample, stop_autoscale
 from batchkit.local.batch.app import make_app
-from batchkit.local.batch.faults import Faults
+from batchkit.local.batch.faults import Fault, Faults, read_file
 from batchkit.local.batch.runner import kill_leftovers
 from batchkit.local.batch.state import State
 from batchkit.local.batch.store import Store
 from batchkit.local.batch.transfer import Transfer
 from batchkit.local.config import LocalConfig
+
+
+def _plan(config: LocalConfig) -> list[Fault]:
+    return read_file(config.faults) if config.faults is not None else []
 
 
 class Service:
@@ -41,7 +45,7 @@ class Service:
     def __init__(self, config: LocalConfig) -> None:
         config.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         store = Store(config.state_dir / "batch.sqlite3")
-        self.state = State(config, store, Transfer(config), Faults())
+        self.state = State(config, store, Transfer(config), Faults(_plan(config)))
         self.batch_app: Starlette = make_app(self.state)
         self.arm_app: Starlette = make_arm_app(self.state)
 
@@ -60,6 +64,7 @@ class Service:
         recovery.load(self.state)
         loop.run_in_executor(self.state.executor, self.state.transfer.warm)
         self.state.spawn(sample(self.state), "samples")
+        self.state.faults.schedule(self.state)
 
     async def stop(self) -> None:
         """End every task's processes and every loop; the tasks are queued again at the next start."""
