@@ -126,7 +126,8 @@ def missing(batch: Batch, name: str) -> Mask:
         return of_transactions(batch, name, np.asarray(batch.lines[line_field].isna()))
     if name in batch.transactions:
         return np.asarray(batch.transactions[name].isna())
-    return ~marked(batch, batch.present.get(name, []))
+    absent = ~marked(batch, batch.present.get(name, []))
+    return absent & np.asarray(batch.transactions["line_count"] > 0) if line_field != name else absent
 
 
 def of_transactions(batch: Batch, name: str, rows: Mask) -> Mask:

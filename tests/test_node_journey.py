@@ -1,0 +1,42 @@
+"""The real data: the worker's merged report against the package's own tables, to the cent."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from journey_reference import differences, journey_reference
+
+
+def node(*arguments: str | Path) -> str:
+    done = subprocess.run([sys.executable, "-m", "node", *arguments], capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    return done.stderr
+
+
+@pytest.fixture(scope="module")
+def year(tmp_path_factory: Any) -> Any:
+    folder = tmp_path_factory.mktemp("journey")
+    node("journey", "--output", folder / "in")
+    return folder
+
+
+def test_a_year_of_baskets_to_the_cent(year: Any) -> None:
+    assert sorted(path.name for path in (year / "in").iterdir()) == [f"week-{at:02d}.json" for at in range(1, 54)]
+    said = node("process", year / "in", "--output", year / "out")
+    node("merge", year / "out", "--output", year / "summary.json")
+    summary = json.loads((year / "summary.json").read_bytes())
+    expected = journey_reference()
+    assert differences(summary, expected) == []
+    assert (expected.baskets, expected.valid, expected.lines) == (155_848, 155_848 - 21_199, 1_469_307)
+    valid = {line.split()[0]: int(line.split()[2]) for line in said.splitlines()}
+    assert valid == expected.valid_by_week
+
+
+def test_journey_twice_writes_the_same_bytes(year: Any) -> None:
+    before = (year / "in" / "week-17.json").read_bytes()
+    node("journey", "--output", year / "in")
+    assert (year / "in" / "week-17.json").read_bytes() == before
