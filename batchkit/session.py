@@ -43,7 +43,7 @@ class Session:
         """The Batch data plane: jobs, tasks, nodes."""
         from azure.batch import BatchClient
 
-        return BatchClient(self.settings.azure.batch.account_url, self.credential, **self._trust)
+        return BatchClient(self.settings.azure.batch.account_url, self.credential, **self.trust)
 
     @cached_property
     def arm(self) -> BatchManagementClient:
@@ -56,7 +56,7 @@ class Session:
             azure.subscription_id,
             self.settings.arm_url,
             credential_scopes=["https://management.azure.com/.default"],
-            **self._trust,
+            **self.trust,
         )
 
     @cached_property
@@ -64,7 +64,7 @@ class Session:
         """The storage account."""
         from azure.storage.blob import BlobServiceClient
 
-        return BlobServiceClient(self.settings.storage_url, self.credential, **self._trust)
+        return BlobServiceClient(self.settings.storage_url, self.credential, **self.trust)
 
     @property
     def inputs(self) -> ContainerClient:
@@ -82,7 +82,8 @@ class Session:
         return self.blobs.get_container_client(self.settings.azure.storage.logs_container)
 
     @property
-    def _trust(self) -> dict[str, Any]:
+    def trust(self) -> dict[str, Any]:
+        """What makes a client trust the local Azure's certificates; nothing on Azure."""
         return {"connection_verify": self.settings.ca_file} if self.settings.ca_file else {}
 
 

@@ -108,7 +108,7 @@ class Settings(_Profile):
     @model_validator(mode="before")
     @classmethod
     def _fill_local(cls, values: dict[str, Any]) -> dict[str, Any]:
-        return values if values.get("profile", "local") == "azure" else values | {"azure": _local_azure()}
+        return values if values.get("profile", "local") == "azure" else values | {"azure": local_azure()}
 
     @property
     def storage_url(self) -> str:
@@ -146,7 +146,11 @@ def _read(kind: type[Read]) -> Read:
         raise SettingsError(f"{settings_file()} is not readable as JSON: {error}. Mend or remove it.") from None
 
 
-def _local_azure() -> dict[str, Any]:
+def local_azure() -> dict[str, Any]:
+    """The names of the running local Azure, from the environment.
+
+    Raises SettingsError when none runs.
+    """
     blob_url = os.environ.get("BATCHKIT_BLOB_URL", "")
     batch_url = os.environ.get("BATCHKIT_BATCH_URL", "")
     if not (blob_url and batch_url):

@@ -1,0 +1,166 @@
+"""Makes what the plan says: providers, the deployment, the roles' spreading, the quota, the image, the settings.
+
+Every step looks first, so running it again changes nothing that is right, and after an interruption it goes
+on: a deployment that still runs is waited for.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from azure.core.exceptions import HttpResponseError
+
+from batchkit.errors import ServiceError, code_of, explain
+from batchkit.provision import image, planning
+from batchkit.provision.target import TAG, Target, write
+from batchkit.session import Session
+
+Tell = Callable[[str], None]
+ROLE_MINUTES = 10
+
+
+def apply(target: Target, build: bool = True, tell: Tell = print) -> Session:
+    """Make everything, build the worker's image, and return a session on it.
+
+    Tells its progress by resource. Raises ServiceError when Azure refuses, when a name belongs to someone
+    else, or when the quota lets no node run; then it says what to do, and what was made stays.
+    """
+    for name in planning.unregistered(target):
+        tell(f"registering {name}")
+        _register(target, name)
+    planned = planning.changes(target)
+    _refuse_strangers(target, planned)
+    wanted = [change for change in planned if change["plan"] in ("create", "change")]
+    tell(f"{len(wanted)} of {len(planned)} to make or change" if wanted else "nothing to change")
+    azure = _deploy(target, tell) if wanted else outputs(target) or _deploy(target, tell)
+    session = target.with_learnt(azure)
+    write(target, session)
+    wait_for_roles(session, tell)
+    _stop_at_quota(target, session, tell)
+    if build:
+        session = image.build(target, session, tell)
+        write(target, session)
+    if target.parameters.get("privateNetwork") and build:
+        tell("closing the public doors")
+        _deploy(target, tell, publicAccess="Disabled")
+    return session
+
+
+def _register(target: Target, name: str) -> None:
+    with explain(f"register the provider {name}"):
+        target.resources.providers.register(name)
+        while target.resources.providers.get(name).registration_state != "Registered":
+            time.sleep(target.pause)
+
+
+def _refuse_strangers(target: Target, planned: list[dict[str, Any]]) -> None:
+    for change in planned:
+        before = change["before"]
+        ours = before is None or "tags" not in before or (before["tags"] or {}).get(TAG) == target.prefix
+        if change["plan"] == "change" and not ours:
+            raise ServiceError(
+                f"{change['kind']} {change['name']} exists and was not made by {target.name}: it is left as it is. "
+                "Choose another name or prefix in the settings file."
+            )
+
+
+def outputs(target: Target) -> dict[str, Any] | None:
+    """What the last deployment learnt; None when there was none, or it did not succeed."""
+    try:
+        with explain("read the deployment"):
+            found = target.deployments.deployments.get_at_subscription_scope(target.name).properties
+    except ServiceError as error:
+        if getattr(error.__cause__, "status_code", 0) == 404:
+            return None
+        raise
+    return found.outputs["azure"]["value"] if found.provisioning_state == "Succeeded" else None
+
+
+def _deploy(target: Target, tell: Tell, **changes: Any) -> dict[str, Any]:
+    calls, body, told = target.deployments.deployments, target.body(**changes), set[str]()
+    with explain(f"deploy {target.name}"):
+        try:
+            calls.begin_create_or_update_at_subscription_scope(target.name, body, polling=False)
+        except HttpResponseError as error:
+            if code_of(error) != "DeploymentActive":
+                raise
+            tell("an earlier deployment still runs: waiting for it")
+        while (state := calls.get_at_subscription_scope(target.name).properties).provisioning_state in _GOING:
+            _tell_progress(target, told, tell)
+            time.sleep(target.pause)
+        _tell_progress(target, told, tell)
+    if state.provisioning_state != "Succeeded":
+        raise ServiceError(f"{target.name} {state.provisioning_state}: {_reasons(state.error)} Then apply again: "
+                           "it goes on from what was made.")  # fmt: skip
+    return dict(state.outputs["azure"]["value"])
+
+
+_GOING = ("Accepted", "Running", "Ready", "Creating", "Updating", "NotSpecified")
+
+
+def _reasons(error: Any) -> str:
+    found = [f"{detail.code}: {detail.message}" for detail in getattr(error, "details", None) or [] if detail]
+    return " ".join(found) or str(getattr(error, "message", "no reason was given."))
+
+
+def _tell_progress(target: Target, told: set[str], tell: Tell) -> None:
+    calls = target.deployments.deployment_operations
+    listed = [*calls.list_at_subscription_scope(target.name)]
+    with suppress(HttpResponseError):  # the group itself may still be in the making
+        listed += calls.list(target.group, target.name)
+    for operation in listed:
+        found = operation.properties
+        if found.target_resource is None or found.provisioning_state == "Running" or operation.operation_id in told:
+            continue
+        told.add(operation.operation_id)
+        kind = str(found.target_resource.resource_type).rsplit("/", 1)[-1]
+        tell(f"{found.provisioning_state.lower():10} {kind:24} {found.target_resource.resource_name}")
+
+
+def wait_for_roles(session: Session, tell: Tell = print) -> None:
+    """Wait until what was granted is felt: a new role takes minutes to reach everywhere.
+
+    Raises ServiceError when the service still says no after ten minutes, or cannot be reached at all.
+    """
+    azure = session.settings.azure
+    probes: dict[str, Callable[[], Any]] = {
+        "pools": lambda: next(
+            iter(session.arm.pool.list_by_batch_account(azure.resource_group, azure.batch.account_name)), None
+        ),
+        "jobs": lambda: next(iter(session.batch.list_jobs(max_results=1)), None),
+        "blobs": lambda: next(iter(session.inputs.list_blobs(results_per_page=1)), None),
+    }
+    deadline = time.monotonic() + ROLE_MINUTES * 60 / session.settings.speed
+    for name, probe in probes.items():
+        _wait_for(name, probe, deadline, session, tell)
+
+
+def _wait_for(name: str, probe: Callable[[], Any], deadline: float, session: Session, tell: Tell) -> None:
+    said = False
+    while True:
+        try:
+            with explain(f"look at the {name}"):
+                probe()
+            return
+        except ServiceError as error:
+            if getattr(error.__cause__, "status_code", 0) != 403 or time.monotonic() > deadline:
+                raise
+        if not said:
+            tell(f"the role for {name} is still spreading: waiting, up to {ROLE_MINUTES} minutes")
+            said = True
+        time.sleep(max(0.1, 10 / session.settings.speed))
+
+
+def _stop_at_quota(target: Target, session: Session, tell: Tell) -> None:
+    found = planning.fits(target, session.settings.azure.batch.account_name)
+    assert found is not None
+    nodes, cores, family = found
+    if not nodes:
+        raise ServiceError(f"The quota lets no node run: {planning.request(target, cores, family)}. Then apply again.")
+    if nodes < planning.NODES:
+        tell(
+            f"the quota lets {nodes} nodes run at once; for {planning.NODES}, {planning.request(target, cores, family)}"
+        )

@@ -1,0 +1,152 @@
+"""The worker's image without Docker here: the registry builds it from the worker's folder and streams its log.
+
+The two short-lived links that the registry gives (to put the folder under, and to read the log from) stay in
+memory. Where a registry refuses builds, an engine on this machine does it, and else one line says what to do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+import subprocess
+import tarfile
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from azure.core.exceptions import HttpResponseError
+from azure.mgmt.containerregistrytasks import models
+from azure.storage.blob import BlobClient
+
+from batchkit.errors import ServiceError, code_of, explain
+from batchkit.provision.target import ARM_SCOPE, Target
+from batchkit.session import Session
+
+WORKER = Path(__file__).parents[2] / "node"
+_LEFT_OUT = ("__pycache__", "build", ".egg-info", ".pyc")
+_GOING = ("Queued", "Started", "Running")
+
+
+def build(target: Target, session: Session, tell: Callable[[str], None] = print, folder: Path = WORKER) -> Session:
+    """Build and push the image of `folder` unless that very content was built before; a session that names it.
+
+    The tag follows from the content, and the settings keep the digest. Raises ServiceError when there is no
+    Dockerfile, or nothing here or there can build it.
+    """
+    content = pack(folder)
+    acr = session.settings.azure.acr
+    tag = hashlib.sha256(content).hexdigest()[:12]
+    if acr.image_tag == tag and acr.image_digest:
+        tell(f"the image {acr.image} is up to date")
+        return session
+    name = f"{acr.image_name}:{tag}"
+    try:
+        digest = _in_registry(target, session, name, content, tell)
+    except HttpResponseError as error:
+        if code_of(error) != "TasksOperationsNotAllowed":
+            with explain(f"build {name} in the registry"):
+                raise
+        digest = _with_engine(session, name, folder, tell)
+    tell(f"the image is {acr.login_server}/{acr.image_name}@{digest}")
+    built = acr.model_copy(update={"image_tag": tag, "image_digest": digest})
+    azure = session.settings.azure.model_copy(update={"acr": built})
+    return Session(session.settings.model_copy(update={"azure": azure}))
+
+
+def pack(folder: Path) -> bytes:
+    """The folder as tar.gz, the same bytes for the same files.
+
+    Raises ServiceError when it holds no Dockerfile.
+    """
+    if not (folder / "Dockerfile").is_file():
+        raise ServiceError(f"There is no Dockerfile in {folder}: apply without a build, or name the worker's folder.")
+    paths = [p for p in sorted(folder.rglob("*")) if p.is_file() and not any(word in str(p) for word in _LEFT_OUT)]
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for path in paths:
+            entry = tarfile.TarInfo(path.relative_to(folder).as_posix())
+            entry.size = path.stat().st_size
+            archive.addfile(entry, io.BytesIO(path.read_bytes()))
+    import gzip
+
+    return gzip.compress(packed.getvalue(), mtime=0)
+
+
+def _in_registry(target: Target, session: Session, name: str, content: bytes, tell: Callable[[str], None]) -> str:
+    group, registry = target.group, session.settings.azure.acr.login_server.split(".")[0]
+    calls = target.builds
+    place = calls.registries.get_build_source_upload_url(group, registry)
+    with BlobClient.from_blob_url(place.upload_url, **session.trust) as upload:
+        upload.upload_blob(content, overwrite=True)
+    request = models.DockerBuildRequest(
+        image_names=[name],
+        docker_file_path="Dockerfile",
+        source_location=place.relative_path,
+        platform=models.PlatformProperties(os="Linux"),
+        is_push_enabled=True,
+    )
+    run_id = calls.registries.schedule_run(group, registry, request).properties.run_id
+    seen = 0
+    while (run := calls.runs.get(group, registry, run_id).properties).status in _GOING:
+        seen = _stream(calls.runs.get_log_sas_url(group, registry, run_id).log_link, seen, session, tell)
+        time.sleep(target.pause)
+    _stream(calls.runs.get_log_sas_url(group, registry, run_id).log_link, seen, session, tell)
+    if run.status != "Succeeded" or not run.output_images:
+        raise ServiceError(
+            f"The registry could not build {name}: {run.run_error_message or run.status}. Its log says why."
+        )
+    return str(run.output_images[0].digest)
+
+
+def _stream(link: str, seen: int, session: Session, tell: Callable[[str], None]) -> int:
+    with BlobClient.from_blob_url(link, **session.trust) as log:
+        try:
+            text = log.download_blob().readall()
+        except HttpResponseError:
+            return seen  # the log is not there yet
+    for line in text[seen:].decode(errors="replace").splitlines():
+        tell(f"  {line}")
+    return len(text)
+
+
+def _with_engine(session: Session, name: str, folder: Path, tell: Callable[[str], None]) -> str:
+    server = session.settings.azure.acr.login_server
+    engine = next((e for e in ("docker", "podman") if shutil.which(e) and _run([e, "info"]).returncode == 0), None)
+    if engine is None:
+        raise ServiceError(
+            f"The registry {server} refuses builds (free subscriptions may not), and neither docker nor podman "
+            "answers here. Start one and apply again, or upgrade the subscription."
+        )
+    tell(f"the registry refuses builds: building with {engine}")
+    full = f"{server}/{name}"
+    _check(_run([engine, "login", server, "-u", str(_NOBODY), "--password-stdin"], _registry_token(session, server)))
+    _check(_run([engine, "build", "-t", full, str(folder)]))
+    _check(_run([engine, "push", full]))
+    found = _check(_run([engine, "image", "inspect", "--format", "{{index .RepoDigests 0}}", full]))
+    return found.strip().rpartition("@")[2]
+
+
+_NOBODY = "00000000-0000-0000-0000-000000000000"  # the user name that says: the password is a token
+
+
+def _registry_token(session: Session, server: str) -> str:
+    token = session.credential.get_token(ARM_SCOPE).token
+    form = urllib.parse.urlencode({"grant_type": "access_token", "service": server, "access_token": token})
+    with urllib.request.urlopen(f"https://{server}/oauth2/exchange", form.encode(), timeout=60) as answer:
+        return str(json.load(answer)["refresh_token"])
+
+
+def _run(words: list[str], given: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(words, input=given, capture_output=True, text=True, check=False)
+
+
+def _check(done: subprocess.CompletedProcess[Any]) -> str:
+    if done.returncode:
+        last = (done.stderr or "no reason").strip().splitlines()[-1]
+        raise ServiceError(f"{' '.join(done.args[:2])} failed: {last}. Mend it and apply again.")
+    return str(done.stdout)

@@ -1,0 +1,141 @@
+"""What would change: the template's what-if as a table, with the providers, the quota and what stays billed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from batchkit.errors import ServiceError, explain
+from batchkit.provision.target import Target
+
+NODES = 10
+PROVIDERS = ("Microsoft.Batch", "Microsoft.ContainerRegistry", "Microsoft.ManagedIdentity", "Microsoft.Storage")
+# US dollars a month that are due even when nothing runs; list prices, rounded, to be looked up before relying on them.
+_REGISTRY = {"Basic": 5, "Standard": 20, "Premium": 50}
+_PRIVATE, _NAT = 4 * 7 + 3 * 0.5, 33 + 4
+ROLES = {
+    "ba92f5b4-2d11-453d-a403-e96b0029c9fe": "Storage Blob Data Contributor",
+    "7f951dda-4ed3-4680-a7ca-43fe172d538d": "AcrPull",
+    "b24988ac-6180-42a0-ab88-20f7382dd24c": "Contributor",
+    "f58310d9-a9f6-439a-9e8d-f62e7b41a168": "Role Based Access Control Administrator",
+    "f1a07417-d97a-45cb-824c-7a7467783830": "Managed Identity Operator",
+    "6aaa78f1-f7de-44ca-8722-c64a23943cae": "Azure Batch Data Contributor",
+    "48e5e92e-a480-4e71-aa9c-2778f4c13781": "Azure Batch Job Submitter",
+    "4d97b98b-1d4f-4787-a291-c67834d212e7": "Network Contributor",
+}
+
+
+def plan(target: Target) -> pd.DataFrame:
+    """What `apply` would do, a row each: what, name, plan (create, change, delete, ignore, ...) and a note.
+
+    Nothing is changed. Raises ServiceError when Azure refuses the template or cannot be reached.
+    """
+    rows = [(c["kind"], c["name"], c["plan"], c["note"]) for c in changes(target)]
+    rows += [("provider", name, "register", "once for the subscription") for name in unregistered(target)]
+    rows.append(("quota", target.session.settings.azure.batch.vm_size, *_quota_row(target)))
+    rows += [
+        ("price", name, f"{dollars:g} USD a month", "due even when nothing runs") for name, dollars in floor(target)
+    ]
+    return pd.DataFrame(rows, columns=["what", "name", "plan", "note"])
+
+
+def changes(target: Target) -> list[dict[str, Any]]:
+    """What-if, a resource each: id, kind, name, plan, note, and what was there before.
+
+    Raises ServiceError when Azure refuses the template or cannot be reached.
+    """
+    with explain("ask what would change"):
+        poller = target.deployments.deployments.begin_what_if_at_subscription_scope(
+            target.name, target.body(), polling_interval=target.pause
+        )
+        result = poller.result()
+    if result.error is not None:
+        raise ServiceError(f"Azure refuses the template: {result.error.code}: {result.error.message}")
+    found = (result.properties.changes if result.properties else None) or []
+    return [_change(change) for change in found]
+
+
+def _change(change: Any) -> dict[str, Any]:
+    after = change.after or change.before or {}
+    kind, name = str(after.get("type", "")).rsplit("/", 1)[-1], str(change.resource_id).rsplit("/", 1)[-1]
+    word = {"Create": "create", "Modify": "change", "Deploy": "change", "Delete": "delete", "NoChange": "no change"}
+    note = ", ".join(entry.path for entry in change.delta or [])
+    if kind == "roleAssignments":
+        role, whom = (str(after["properties"][key]).rsplit("/", 1)[-1] for key in ("roleDefinitionId", "principalId"))
+        kind, name, note = "role", ROLES.get(role, role), f"on {_place(str(change.resource_id))} for {whom}"
+    plan = word.get(change.change_type, "ignore")
+    return {"id": change.resource_id, "kind": kind, "name": name, "plan": plan, "note": note, "before": change.before,
+            "type": str(after.get("type", ""))}  # fmt: skip
+
+
+def _place(resource_id: str) -> str:
+    scope = resource_id.rsplit("/providers/Microsoft.Authorization/", 1)[0].split("/")
+    return f"{scope[-2]} {scope[-1]}"
+
+
+def unregistered(target: Target) -> Iterator[str]:
+    """The resource providers that the subscription has yet to register."""
+    network = ["Microsoft.Network"] if target.parameters.get("privateNetwork") else []
+    logs = ["Microsoft.Insights"] if target.parameters.get("logAnalyticsWorkspaceId") else []
+    for name in [*PROVIDERS, *network, *logs]:
+        with explain(f"read the provider {name}"):
+            if target.resources.providers.get(name).registration_state != "Registered":
+                yield name
+
+
+def _quota_row(target: Target) -> tuple[str, str]:
+    account = target.session.settings.azure.batch.account_name
+    found = fits(target, account) if account else None
+    if found is None:
+        return (
+            "not known yet",
+            f"read once the account exists; a new one often has 0 to 20 cores, {NODES} nodes need more",
+        )
+    nodes, need, family = found
+    return f"{nodes} of {NODES} nodes", "enough" if nodes >= NODES else request(target, need, family)
+
+
+def fits(target: Target, account: str) -> tuple[int, int, str] | None:
+    """How many nodes the account's quota lets run, the cores that all need, their family; None without an account."""
+    azure = target.session.settings.azure
+    try:
+        with explain("read the account's quota"):
+            arm: Any = target.session.arm
+            found = arm.batch_account.get(target.group, account).properties
+            sizes = list(arm.location.list_supported_virtual_machine_skus(target.parameters["location"]))
+    except ServiceError as error:
+        if getattr(error.__cause__, "status_code", 0) == 404:
+            return None
+        raise
+    size = next((s for s in sizes if s.name.lower() == azure.batch.vm_size.lower()), None)
+    if size is None:
+        raise ServiceError(
+            f"Batch does not offer {azure.batch.vm_size} in {target.parameters['location']}: take another."
+        )
+    cores = next(int(c.value) for c in size.capabilities if c.name == "vCPUs")
+    family = next((q.core_quota for q in found.dedicated_core_quota_per_vm_family or []
+                   if q.name.lower() == size.family_name.lower()), 0)  # fmt: skip
+    enforced = found.dedicated_core_quota_per_vm_family_enforced
+    quota = min(found.dedicated_core_quota, family) if enforced else found.dedicated_core_quota
+    return min(NODES, quota // cores), NODES * cores, size.family_name
+
+
+def request(target: Target, cores: int, family: str) -> str:
+    """The request to make when the quota does not do."""
+    where = target.parameters["location"]
+    return (f"ask for {cores} dedicated cores of {family} in {where}: portal, the Batch account, Quotas, "
+            "Request quota increase (minutes to two working days)")  # fmt: skip
+
+
+def floor(target: Target) -> Iterator[tuple[str, float]]:
+    """What stays on and its price in US dollars a month, then the sum."""
+    values = target.parameters
+    sku = "Premium" if values.get("privateNetwork") else values.get("registrySku", "Basic")
+    parts: list[tuple[str, float]] = [(f"container registry ({sku})", _REGISTRY[sku])]
+    parts += [("private endpoints and zones", _PRIVATE)] if values.get("privateNetwork") else []
+    parts += [("NAT gateway", _NAT)] if values.get("privateNetwork") and values.get("natGateway") else []
+    parts += [("Batch account, identities, empty storage", 0)]
+    yield from parts
+    yield "floor", sum(price for _, price in parts)
