@@ -1,4 +1,4 @@
-"""`python -m batchkit.local [--speed N] [--state DIR] [--allow-shared-key] [-- COMMAND...]`.
+"""`python -m batchkit.local [--speed N] [--state DIR] [--allow-shared-key] [--faults FILE] [-- COMMAND...]`.
 
 With COMMAND: start the local Azure, run COMMAND with the environment that points the clients at it,
 stop it, exit with COMMAND's code. Without: print that environment and stay until interrupted.
@@ -33,13 +33,13 @@ def _options(arguments: list[str]) -> Options:
         at = arguments.index("--")
         own, command = arguments[:at], arguments[at + 1 :]
     named = _parser().parse_args(own)
-    return Options(named.speed, named.state, named.allow_shared_key, tuple(command))
+    return Options(named.speed, named.state, named.allow_shared_key, named.faults, tuple(command))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="batchkit local",
-        usage="%(prog)s [--speed N] [--state DIR] [--allow-shared-key] [-- COMMAND...]",
+        usage="%(prog)s [--speed N] [--state DIR] [--allow-shared-key] [--faults FILE] [-- COMMAND...]",
         description="A local Azure Batch with its storage and identity, for Azure's own clients.",
         allow_abbrev=False,
     )
@@ -48,7 +48,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--allow-shared-key", action="store_true", help="also open Batch to clients with an account key"
     )
+    parser.add_argument("--faults", type=_faults, metavar="FILE", help="a TOML file of what Batch is to do wrong")
     return parser
+
+
+def _faults(text: str) -> Path:
+    from batchkit.local.batch.faults import FaultError, read_file
+
+    try:
+        read_file(Path(text))
+    except FaultError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return Path(text).resolve()
 
 
 def _speed(text: str) -> float:

@@ -7,7 +7,7 @@ import contextlib
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from batchkit.local import certificates as tls
 from batchkit.local.azurite import process as azurite
@@ -17,6 +17,9 @@ from batchkit.local.identity import Identity
 from batchkit.local.servers import Server, address, bind
 from batchkit.local.state import State
 from batchkit.local.tokens import STORAGE_AUDIENCE, Tokens
+
+if TYPE_CHECKING:
+    from batchkit.local.supervisor import Options
 
 _STOP_SECONDS = 10
 _SHARED_KEY_ACCOUNT = "batchkitlocal"
@@ -38,8 +41,7 @@ class Running:
 async def start(
     stack: contextlib.AsyncExitStack,
     state: State,
-    speed: float,
-    shared_key: bool,
+    options: Options,
     mark: str,
 ) -> Running:
     """Start every service; `stack` stops them.
@@ -55,14 +57,15 @@ async def start(
     stack.push_async_callback(_bounded, blobs.stop)
     batch, arm, metadata = bind(), bind(), bind()
     config = LocalConfig(
-        speed=speed,
+        speed=options.speed,
         state_dir=state.folder,
         batch_url=f"https://{address(batch)}",
         blob_url=blobs.url,
         arm_url=f"https://{address(arm)}",
         ca_file=certificates.authority,
         tokens=Tokens(),
-        shared_key=_new_key() if shared_key else None,
+        shared_key=_new_key() if options.allow_shared_key else None,
+        faults=options.faults,
         keep=state.keep,
         mark=marked,
     )

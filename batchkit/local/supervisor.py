@@ -31,11 +31,12 @@ _GUARD_SECONDS = 15
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line says: the clock, the state's folder, account keys, and COMMAND's words."""
+    """What the command line says: the clock, the state's folder, account keys, a fault plan, and COMMAND's words."""
 
     speed: float = 1.0
     state: Path | None = None
     allow_shared_key: bool = False
+    faults: Path | None = None
     command: tuple[str, ...] = ()
 
 
@@ -100,7 +101,7 @@ class _Supervisor:
         async with contextlib.AsyncExitStack() as stack:
             try:
                 options = self.options
-                running = await start(stack, self.state, options.speed, options.allow_shared_key, self.mark)
+                running = await start(stack, self.state, options, self.mark)
                 return await self._attend(running)
             except AzuriteError as error:
                 return _fail(str(error), 1)
