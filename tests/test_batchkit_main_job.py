@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 import pytest
+from journey_reference import differences, journey_reference
 
 ROOT = Path(__file__).parent.parent
 BATCHKIT = Path(sys.executable).parent / "batchkit"
@@ -63,6 +65,12 @@ def test_every_week_went_through_real_tasks_on_nodes_started_from_zero(record, s
     assert (tasks["started"] >= tasks["created"]).all()
 
 
+def test_the_summary_is_what_the_tables_say_to_the_cent(summary):
+    expected = journey_reference()
+    assert differences(summary, expected) == []
+    assert (expected.baskets, expected.lines) == (155_848, 1_469_307)
+
+
 def test_the_pool_had_no_nodes_before_the_job(folder):
     first = nbformat.read(folder / "01_provision.ipynb", as_version=4)
     text = "".join(output.get("text", "") for output in first.cells[-1].outputs)
@@ -73,3 +81,10 @@ def test_no_chart_or_table_failed(folder):
     for path in folder.glob("*.ipynb"):
         for cell in nbformat.read(path, as_version=4).cells:
             assert not [o for o in cell.get("outputs", []) if o.output_type == "error"]
+
+
+def test_the_page_asks_no_one_for_anything(folder):
+    page = (folder / "report.html").read_text()
+    assert not re.findall(r'(?:src|href)="https?://[^"]+\.(?:js|css)', page)
+    assert page.count("data:image/png;base64") >= 10
+    assert "Uploading:" not in page
