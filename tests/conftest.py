@@ -31,10 +31,11 @@ def running_local_azure(*options: str) -> Iterator[dict[str, str]]:
 def _exported(process: subprocess.Popen[str]) -> dict[str, str]:
     assert process.stdout is not None
     environment = {}
+    last = "AZURE_BATCH_ENDPOINT" if "--allow-shared-key" in str(process.args) else "AZURE_TOKEN_CREDENTIALS"
     for line in process.stdout:
         name, _, value = line.removeprefix("export ").strip().partition("=")
         environment[name] = value
-        if name == "AZURE_TOKEN_CREDENTIALS":
+        if name == last:
             return environment
     raise AssertionError(f"batchkit local ended with {process.wait()} before it was up")
 

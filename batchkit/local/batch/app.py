@@ -69,10 +69,13 @@ def _admin(state: State) -> Callable[[Request], Awaitable[Response]]:
 
 
 class Hangup(Response):
-    """No response: headers that promise a body, and then the connection's end."""
+    """No response: the connection's end (under another server than uvicorn, after headers alone)."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Begin a response and leave it unfinished, so that the server closes the connection."""
+        """Break the connection off."""
+        transport = getattr(getattr(receive, "__self__", None), "transport", None)
+        if transport is not None:
+            transport.abort()
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
 
 

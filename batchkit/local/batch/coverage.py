@@ -1,0 +1,47 @@
+"""Writes COVERAGE.md: every operation of the API, whether it is implemented, and what differs from Azure.
+
+`python -m batchkit.local.batch.coverage > batchkit/local/COVERAGE.md`; a test compares.
+"""
+
+from __future__ import annotations
+
+from batchkit.local.batch import service  # noqa: F401 - registers every handler
+from batchkit.local.batch.call import HANDLERS, OPERATIONS
+
+_NO_MACHINE = "a node is a folder of this machine, not a machine"
+NOTES = {
+    "list_applications": "Always empty: application packages come with Resource Manager's calls, which are not here.",
+    "get_application": "Always ApplicationNotFound, for the same reason.",
+    "list_pool_usage_metrics": "The nodes that are there now, one core each; no history.",
+    "list_subtasks": "Always empty: a multi-instance task runs as one process.",
+    "create_node_user": f"Noted, checked and kept; no account is made, for {_NO_MACHINE}.",
+    "replace_node_user": f"Noted; no account is changed, for {_NO_MACHINE}.",
+    "delete_node_user": f"Noted; no account is removed, for {_NO_MACHINE}.",
+    "get_node_remote_login_settings": f"An address where nothing listens, for {_NO_MACHINE}.",
+    "upload_node_logs": "Sends one JSON file: the node's document.",
+    "list_node_extensions": "Those of the pool's configuration, as if installed; nothing is installed.",
+    "get_node_extension": "The same.",
+    "reimage_node_internal": "Takes its time and empties the node's folder.",
+    "list_supported_images": "A fixed list: images.json.",
+}
+_HEAD = """# What the local Azure Batch implements
+
+Written by `python -m batchkit.local.batch.coverage` from the table of operations of API 2025-06-01;
+older versions are accepted. What is not implemented answers 501 and names itself.
+
+"""
+
+
+def coverage() -> str:
+    """Return the page."""
+    done = sum(name in HANDLERS for name in OPERATIONS)
+    rows = [
+        f"| {name} | {entry['method']} {entry['url']} | {'yes' if name in HANDLERS else 'no (501)'} | {NOTES.get(name, '')} |"
+        for name, entry in OPERATIONS.items()
+    ]
+    table = "\n".join(["| Operation | Request | Implemented | What differs |", "| --- | --- | --- | --- |", *rows])
+    return f"{_HEAD}{done} of {len(OPERATIONS)} operations.\n\n{table}\n"
+
+
+if __name__ == "__main__":
+    print(coverage(), end="")

@@ -1,0 +1,271 @@
+"""The local Batch beyond the main job: schedules, special tasks, nodes that go, faults, keys, restarts."""
+
+import datetime
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import azure.batch.models as m
+import pytest
+import requests
+from azure.batch import BatchClient
+from azure.core.credentials import AzureNamedKeyCredential
+from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from batch_clients import Azure, wait_for
+from conftest import running_local_azure
+
+from batchkit.local.batch.coverage import coverage
+from batchkit.local.batch.faults import FaultError, read
+
+ROOT = Path(__file__).parent.parent
+FAULTS = "/_local/faults"
+
+
+def task(name: str, command: str = "true", **more: Any) -> m.BatchTaskCreateOptions:
+    return m.BatchTaskCreateOptions(id=name, command_line=command, **more)
+
+
+def idle(azure: Azure, pool: str, count: int = 1) -> list[Any]:
+    def look() -> list[Any]:
+        nodes = list(azure.batch.list_nodes(pool))
+        return nodes if [n.state for n in nodes] == ["idle"] * count else []
+
+    found: list[Any] = wait_for(look)
+    return found
+
+
+def gone(azure: Azure, pool: str) -> None:
+    azure.batch.begin_delete_pool(pool, polling_interval=0.1).result()
+
+
+@pytest.fixture
+def faults(azure: Azure) -> Iterator[Any]:
+    """A call that sets the fault plan; emptied at the end."""
+    yield lambda *plan: azure.send("PUT", FAULTS, json={"fault": list(plan)}).raise_for_status()
+    azure.send("DELETE", FAULTS)
+
+
+def test_coverage_page_is_the_table_of_handlers() -> None:
+    assert (ROOT / "batchkit/local/COVERAGE.md").read_text() == coverage(), (
+        "run python -m batchkit.local.batch.coverage"
+    )
+
+
+def test_schedule_makes_jobs_one_after_the_other(azure: Azure) -> None:
+    azure.pool("timed")
+    spec = m.BatchJobSpecification(
+        pool_info=m.BatchPoolInfo(pool_id="timed"),
+        all_tasks_complete_mode="terminatejob",
+        job_manager_task=m.BatchJobManagerTask(id="manager", command_line="true"),
+    )
+    every = m.BatchJobScheduleConfiguration(recurrence_interval=datetime.timedelta(minutes=1))
+    azure.batch.create_job_schedule(m.BatchJobScheduleCreateOptions(id="timed", schedule=every, job_specification=spec))
+    with pytest.raises(ResourceExistsError):
+        azure.job("timed", "timed")
+    jobs = wait_for(lambda: len(found := list(azure.batch.list_jobs_from_schedule("timed"))) >= 2 and found)
+    assert {"timed:job-1", "timed:job-2"} <= {job.id for job in jobs}
+    wait_for(lambda: azure.batch.get_job("timed:job-1").state == "completed")
+    assert azure.batch.get_task("timed:job-1", "manager").execution_info.result == "success"
+    azure.batch.disable_job_schedule("timed")
+    assert azure.batch.get_job_schedule("timed").state == "disabled"
+    azure.batch.enable_job_schedule("timed")
+    azure.batch.begin_terminate_job_schedule("timed", polling_interval=0.1).result()
+    assert azure.batch.get_job_schedule("timed").state == "completed"
+    azure.batch.begin_delete_job_schedule("timed", polling_interval=0.1).result()
+    with pytest.raises(ResourceNotFoundError):
+        azure.batch.job_schedule_exists("timed")
+    assert not [job for job in azure.batch.list_jobs() if job.id.startswith("timed:")]
+    gone(azure, "timed")
+
+
+def test_start_preparation_and_release_tasks(azure: Azure) -> None:
+    start = m.BatchStartTask(
+        command_line="/bin/sh -c 'echo ready > $AZ_BATCH_NODE_SHARED_DIR/flag'", wait_for_success=True
+    )
+    azure.pool("special", start_task=start)
+    node = idle(azure, "special")[0]
+    assert node.start_task_info.result == "success"
+    azure.job(
+        "special",
+        "special",
+        job_preparation_task=m.BatchJobPreparationTask(command_line="/bin/sh -c 'echo prepared > made.txt'"),
+        job_release_task=m.BatchJobReleaseTask(command_line="/bin/sh -c 'echo released'"),
+    )
+    azure.batch.create_task(
+        "special", task("1", "/bin/sh -c 'cat $AZ_BATCH_NODE_SHARED_DIR/flag $AZ_BATCH_JOB_PREP_WORKING_DIR/made.txt'")
+    )
+    azure.ended("special", "1")
+    assert azure.text("special", "1") == "ready\nprepared\n"
+    azure.batch.begin_terminate_job("special", {"terminateReason": "done"}, polling_interval=0.1).result()
+    status = next(iter(azure.batch.list_job_preparation_and_release_task_status("special")))
+    assert status.job_preparation_task_execution_info.result == "success"
+    assert status.job_release_task_execution_info.result == "success"
+    files = [f.name for f in azure.batch.list_node_files("special", node.id, recursive=True)]
+    assert "startup/stdout.txt" in files
+    gone(azure, "special")
+
+
+def test_failing_start_task_keeps_tasks_away(azure: Azure) -> None:
+    azure.pool("unstarted", start_task=m.BatchStartTask(command_line="false", wait_for_success=True))
+    node = wait_for(
+        lambda: next((n for n in azure.batch.list_nodes("unstarted") if n.state == "starttaskfailed"), None)
+    )
+    assert node.start_task_info.exit_code == 1
+    gone(azure, "unstarted")
+
+
+def test_nodes_reboot_leave_scheduling_and_have_users(azure: Azure) -> None:
+    azure.pool("handled")
+    name = idle(azure, "handled")[0].id
+    azure.batch.disable_node_scheduling(
+        "handled", name, m.BatchNodeDisableSchedulingOptions(node_disable_scheduling_option="requeue")
+    )
+    with pytest.raises(ResourceExistsError):
+        azure.batch.disable_node_scheduling(
+            "handled", name, m.BatchNodeDisableSchedulingOptions(node_disable_scheduling_option="requeue")
+        )
+    azure.job("handled", "handled")
+    azure.batch.create_task("handled", task("1"))
+    assert azure.batch.get_task("handled", "1").state == "active"
+    azure.batch.enable_node_scheduling("handled", name)
+    azure.ended("handled", "1")
+    azure.batch.begin_reboot_node("handled", name, {"nodeRebootOption": "requeue"}, polling_interval=0.1).result()
+    assert azure.batch.get_node("handled", name).state == "idle"
+    assert azure.text("handled", "1") == ""
+    azure.batch.begin_reimage_node("handled", name, {"nodeReimageOption": "requeue"}, polling_interval=0.1).result()
+    with pytest.raises(HttpResponseError):
+        azure.text("handled", "1")
+    azure.batch.begin_deallocate_node(
+        "handled", name, {"nodeDeallocateOption": "requeue"}, polling_interval=0.1
+    ).result()
+    azure.batch.begin_start_node("handled", name, polling_interval=0.1).result()
+    azure.batch.create_node_user("handled", name, m.BatchNodeUserCreateOptions(name="me", password="p"))
+    with pytest.raises(ResourceExistsError):
+        azure.batch.create_node_user("handled", name, m.BatchNodeUserCreateOptions(name="me", password="p"))
+    azure.batch.delete_node_user("handled", name, "me")
+    gone(azure, "handled")
+
+
+def test_priorities_and_slots(azure: Azure) -> None:
+    azure.pool("ranked", slots=2)
+    name = idle(azure, "ranked")[0].id
+    azure.batch.disable_node_scheduling(
+        "ranked", name, m.BatchNodeDisableSchedulingOptions(node_disable_scheduling_option="requeue")
+    )
+    azure.job("low", "ranked")
+    azure.job("high", "ranked", priority=10)
+    azure.batch.create_tasks("low", [task("1", required_slots=2), task("never", required_slots=3)])
+    azure.batch.create_tasks("high", [task("1", required_slots=2), task("2", required_slots=2)])
+    azure.batch.enable_node_scheduling("ranked", name)
+    low, high = azure.ended("low", "1"), azure.ended("high", "2")
+    assert high.execution_info.end_time <= low.execution_info.start_time
+    assert azure.batch.get_task("low", "never").state == "active"
+    assert azure.batch.get_job_task_counts("low").task_slot_counts.active == 3
+    gone(azure, "ranked")
+
+
+def test_low_priority_nodes_are_preempted_running_and_starting(azure: Azure, faults: Any) -> None:
+    azure.pool("spot", nodes=0, target_low_priority_nodes=1)
+    faults({"kind": "preempt", "pool": "spot", "at": 0})
+    wait_for(lambda: [n.state for n in azure.batch.list_nodes("spot")] == ["preempted"])
+    idle(azure, "spot")
+    azure.job("spot", "spot")
+    azure.batch.create_task("spot", task("1", "/bin/sh -c 'sleep 2'"))
+    wait_for(lambda: azure.batch.get_task("spot", "1").state == "running")
+    faults({"kind": "preempt", "pool": "spot", "at": 0})
+    wait_for(lambda: azure.batch.get_task("spot", "1").execution_info.requeue_count == 1)
+    assert azure.ended("spot", "1").execution_info.retry_count == 0
+    gone(azure, "spot")
+
+
+def test_faults_show_as_the_service_would(azure: Azure, faults: Any) -> None:
+    path = "/pools?api-version=2025-06-01"
+    faults(
+        {"kind": "throttle", "operation": "list_pools", "retry_after": 3}, {"kind": "busy", "operation": "list_jobs"}
+    )
+    answer = azure.get(path)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "3")
+    assert azure.get(path).status_code == 200
+    assert azure.get("/jobs?api-version=2025-06-01").json()["code"] == "ServerBusy"
+    faults({"kind": "drop", "operation": "list_pools"})
+    with pytest.raises(requests.exceptions.ConnectionError):
+        azure.get(path)
+    faults({"kind": "throttle", "operation": "list_*", "times": 2, "retry_after": 0})
+    list(azure.batch.list_pools())  # the client tries again by itself
+    faults({"kind": "resize", "pool": "stuck", "code": "AccountCoreQuotaReached"}, {"kind": "upload", "task": "x/*"})
+    azure.pool("stuck")
+    errors = wait_for(lambda: azure.batch.get_pool("stuck").resize_errors)
+    assert errors[0].code == "AccountCoreQuotaReached"
+    faults({"kind": "quota", "what": "pools"})
+    with pytest.raises(ResourceExistsError) as caught:
+        azure.pool("onemore")
+    assert caught.value.error is not None
+    assert caught.value.error.code == "PoolQuotaReached"
+    assert azure.send("PUT", FAULTS, json={"fault": [{"kind": "nonsense"}]}).status_code == 400
+    gone(azure, "stuck")
+
+
+@pytest.mark.parametrize(
+    "entry", [{}, {"kind": "slow", "second": 1}, {"kind": "slow", "times": "2"}, {"kind": "drop", "times": True}]
+)
+def test_bad_fault_plans_are_named(entry: dict[str, object]) -> None:
+    with pytest.raises(FaultError, match="Fault 1"):
+        read([entry])
+
+
+def test_shared_key_is_verified() -> None:
+    with running_local_azure("--speed", "1200", "--allow-shared-key") as env:
+
+        def client(key: str) -> Any:
+            credential = AzureNamedKeyCredential(env["AZURE_BATCH_ACCOUNT"], key)
+            return BatchClient(env["AZURE_BATCH_ENDPOINT"], credential, connection_verify=env["BATCHKIT_CA_FILE"])
+
+        good = client(env["AZURE_BATCH_ACCESS_KEY"])
+        image = m.BatchVmImageReference(publisher="p", offer="o", sku="s")
+        machine = m.VirtualMachineConfiguration(image_reference=image, node_agent_sku_id="batch.node.ubuntu 24.04")
+        good.create_pool(m.BatchPoolCreateOptions(id="keyed", vm_size="s", virtual_machine_configuration=machine))
+        assert [pool.id for pool in good.list_pools(filter="startswith(id,'k')", select=["id"])] == ["keyed"]
+        with pytest.raises(HttpResponseError) as caught:
+            list(client("bm90IHRoZSBrZXk=").list_pools())
+        assert caught.value.status_code == 403
+        good.close()
+
+
+def test_kill_and_restart_lose_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = [sys.executable, "-m", "batchkit.local", "--speed", "1200", "--state", str(tmp_path / "s")]
+    process, azure = started(program, monkeypatch)
+    azure.pool("kept", slots=2)
+    azure.job("kept", "kept", uses_task_dependencies=True)
+    azure.batch.create_tasks(
+        "kept", [task("1"), task("2", "sleep 60"), task("3", depends_on=m.BatchTaskDependencies(task_ids=["1", "2"]))]
+    )
+    first = azure.ended("kept", "1").execution_info.end_time
+    wait_for(lambda: azure.batch.get_task("kept", "2").state == "running")
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    azure.close()
+    process, azure = started(program, monkeypatch)
+    assert azure.batch.get_task("kept", "1").execution_info.end_time == first
+    wait_for(lambda: azure.batch.get_task("kept", "2").state == "running")
+    assert azure.batch.get_task("kept", "2").execution_info.requeue_count == 1
+    assert azure.batch.get_job_task_counts("kept").task_counts.active == 1
+    azure.close()
+    process.send_signal(signal.SIGINT)
+    process.communicate()
+
+
+def started(program: list[str], monkeypatch: pytest.MonkeyPatch) -> tuple[subprocess.Popen[str], Azure]:
+    process = subprocess.Popen(program, stdout=subprocess.PIPE, text=True)
+    environment = dict(os.environ)
+    assert process.stdout is not None
+    for line in process.stdout:
+        name, _, value = line.removeprefix("export ").strip().partition("=")
+        environment[name] = value
+        monkeypatch.setenv(name, value)
+        if name == "AZURE_TOKEN_CREDENTIALS":
+            break
+    return process, Azure(environment)
