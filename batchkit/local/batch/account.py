@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import threading
 import uuid
 from pathlib import Path
 
+from batchkit.local.batch import network
 from batchkit.local.batch.call import Call, Reply, operation
 from batchkit.local.batch.errors import error
 from batchkit.local.batch.execute import identities
 from batchkit.local.batch.formats import Json, moment, stamp
 from batchkit.local.batch.nodes import found
 from batchkit.local.batch.transfer import TransferError
-
-SSH_PORT = 50000
 
 
 @operation("list_applications")
@@ -54,10 +54,8 @@ def _usage(call: Call, pool_id: str) -> Json:
 @operation("get_node_remote_login_settings")
 async def remote_login_settings(call: Call) -> Reply:
     """Tell where a node's ssh would be; no machine listens there."""
-    _, node = found(call)
-    if node.doc["state"] in ("creating", "starting"):
-        raise error("NodeBeingCreated" if node.doc["state"] == "creating" else "NodeBeingStarted")
-    body = {"remoteLoginIPAddress": node.doc["ipAddress"], "remoteLoginPort": SSH_PORT}
+    pool, node = found(call)
+    body = network.login(pool, node.doc)
     return Reply(200, {"odata.metadata": f"{call.state.url}/$metadata#remoteloginsettings/@Element", **body})
 
 
@@ -69,10 +67,9 @@ async def upload_node_logs(call: Call) -> Reply:
     folder = f"{pool.id}/{node.id}/{uuid.uuid4()}"
     log = node.root / "shared" / "agent-log.json"
     place = {"containerUrl": body["containerUrl"], "identityReference": body.get("identityReference"), "path": folder}
-    try:
+    # The service answers before it sends, so what the sending meets is not the caller's to see.
+    with contextlib.suppress(TransferError, ValueError):
         await asyncio.to_thread(_send, call, log, node.doc, {**place, "names": identities(pool)})
-    except TransferError as problem:
-        raise error("InvalidPropertyValue", PropertyName="containerUrl", Reason=problem.info["message"]) from None
     answer = {"virtualDirectoryName": folder, "numberOfFilesUploaded": 1}
     return Reply(200, {"odata.metadata": f"{call.state.url}/$metadata#uploadbatchservicelogsresult/@Element", **answer})
 

@@ -11,6 +11,7 @@ import random
 import secrets
 import shutil
 
+from batchkit.local.batch import network
 from batchkit.local.batch.execute import Order, environment, execute, settings
 from batchkit.local.batch.formats import Json, stamp, transition
 from batchkit.local.batch.state import Node, Pool, State
@@ -32,7 +33,8 @@ def new_node(state: State, pool: Pool, dedicated: bool) -> Node:
         "url": f"{state.url}/pools/{pool.id}/nodes/{name}",
         "schedulingState": "enabled",
         "allocationTime": stamp(),
-        "ipAddress": f"10.0.0.{4 + len(pool.nodes) % 250}",
+        "ipAddress": network.address(len(pool.nodes)),
+        **network.ipv6(pool.doc, len(pool.nodes)),
         "affinityId": f"TVM:{name}",
         "vmSize": pool.doc["vmSize"],
         "totalTasksRun": 0,
@@ -40,7 +42,7 @@ def new_node(state: State, pool: Pool, dedicated: bool) -> Node:
         "runningTasksCount": 0,
         "runningTaskSlotsCount": 0,
         "isDedicated": dedicated,
-        "endpointConfiguration": {"inboundEndpoints": []},
+        "endpointConfiguration": network.endpoints(pool.doc, len(pool.nodes)),
         "virtualMachineInfo": {"imageReference": pool.doc["virtualMachineConfiguration"]["imageReference"]},
     }
     if pool.doc.get("startTask"):

@@ -33,12 +33,11 @@ _SIGNED = (
 MAX_SKEW = timedelta(minutes=15)
 
 
-def string_to_sign(request: Request, account: str) -> str:
-    """Return the text that a client signs for this request."""
+def string_to_sign(request: Request, account: str, length: str) -> str:
+    """Return the text that a client signs for this request, with `length` as its content-length."""
     headers = request.headers
     values = [headers.get(name, "") for name in _SIGNED]
-    if values[2] == "0":
-        values[2] = ""
+    values[_SIGNED.index("content-length")] = length
     own = sorted((name, value) for name, value in headers.items() if name.startswith("ocp-"))
     path = request.scope["raw_path"].decode("ascii").split("?")[0]
     query = sorted((name.lower(), value) for name, value in request.query_params.multi_items())
@@ -56,10 +55,19 @@ def verify_shared_key(request: Request, key: SharedKey) -> None:
     if account != key.account:
         raise _failed("The account is not this one.")
     _check_date(request.headers.get("ocp-date") or request.headers.get("date"))
-    text = string_to_sign(request, account).encode()
-    wanted = base64.b64encode(hmac.new(base64.b64decode(key.key), text, hashlib.sha256).digest())
-    if not hmac.compare_digest(wanted, signature.strip().encode()):
+    wanted = [_sign(string_to_sign(request, account, length), key) for length in _lengths(request)]
+    if not any(hmac.compare_digest(each, signature.strip().encode()) for each in wanted):
         raise _failed("The MAC signature found in the HTTP request is not the same as any computed signature.")
+
+
+def _lengths(request: Request) -> list[str]:
+    """Return how clients spell this request's length: an empty body is 0 to some, and nothing to others."""
+    length = request.headers.get("content-length", "")
+    return ["", "0"] if length in ("", "0") else [length]
+
+
+def _sign(text: str, key: SharedKey) -> bytes:
+    return base64.b64encode(hmac.new(base64.b64decode(key.key), text.encode(), hashlib.sha256).digest())
 
 
 def _check_date(date: str | None) -> None:

@@ -20,6 +20,16 @@ _BUSY = {
 }
 
 
+# The one that the service puts on every node, for its own agent.
+_AGENT = {
+    "name": "batchNodeExtension",
+    "publisher": "Microsoft.Azure.Extensions",
+    "type": "CustomScript",
+    "typeHandlerVersion": "2.1",
+    "autoUpgradeMinorVersion": True,
+}
+
+
 def found(call: Call) -> tuple[Pool, Node]:
     """Return the pool and node that a call names.
 
@@ -169,9 +179,9 @@ def _noted(call: Call, reply: Reply) -> Reply:
 
 @operation("list_node_extensions")
 async def list_extensions(call: Call) -> Reply:
-    """List a node's VM extensions: those of its pool's configuration."""
+    """List a node's VM extensions: those of its pool's configuration, and the service's own."""
     pool, _ = found(call)
-    return call.listing(_extensions(pool), "extensions", lambda d: str(d["vmExtension"]["name"]))
+    return call.listing(_extensions(pool), "extensions", _place)
 
 
 @operation("get_node_extension")
@@ -184,6 +194,12 @@ async def get_extension(call: Call) -> Reply:
     raise error("ResourceNotFound")
 
 
+def _place(entry: Json) -> str:
+    """Return what lists are ordered by: the pool's own extensions by name, the service's last."""
+    name = str(entry["vmExtension"]["name"])
+    return f"~{name}" if name == _AGENT["name"] else name
+
+
 def _extensions(pool: Pool) -> list[Json]:
-    listed = pool.doc["virtualMachineConfiguration"].get("extensions") or []
+    listed = [*(pool.doc["virtualMachineConfiguration"].get("extensions") or []), _AGENT]
     return [{"provisioningState": "Succeeded", "vmExtension": entry} for entry in listed]

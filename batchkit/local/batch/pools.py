@@ -11,6 +11,7 @@ from batchkit.local.batch.call import Call, Reply, operation
 from batchkit.local.batch.checks import check_id, check_interval, check_pool, check_start_task, check_targets
 from batchkit.local.batch.errors import bad_value, error, missing
 from batchkit.local.batch.formats import Json, now, stamp, transition
+from batchkit.local.batch.network import check_references
 from batchkit.local.batch.state import Pool, State
 
 IMAGES: list[Json] = json.loads(files(__package__).joinpath("images.json").read_text("utf-8"))
@@ -109,6 +110,7 @@ def changed(pool: Pool, status: int = 200) -> Reply:
 @operation("create_pool")
 async def create_pool(call: Call) -> Reply:
     """Create a pool without identities (the data plane cannot give it any)."""
+    check_references(call.state, call.json())
     pool = create(call.state, call.json())
     return Reply(201, doc=pool.doc, headers={"Location": pool.doc["url"]})
 

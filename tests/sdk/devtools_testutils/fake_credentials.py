@@ -1,0 +1,3 @@
+"""A password for users of nodes that are only folders."""
+
+BATCH_TEST_PASSWORD = "no-secret"
