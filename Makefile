@@ -31,6 +31,9 @@ tests: $(READY)
 notebooks: $(READY)
 	@$(BIN)/batchkit local --speed 60 -- $(BIN)/pytest --nbval-lax --nbval-cell-timeout=120 -p no:xdist notebooks
 
+pictures: $(READY)  ## draw the README's picture from the newest run
+	@$(BIN)/python tests/pictures.py
+
 environment: $(READY)  ## write environment.yml from pyproject.toml
 	@$(BIN)/python tests/environment.py > environment.yml
 

@@ -68,13 +68,13 @@ def look(session: Session, job_id: str, pool_id: str) -> Look:
 def watch(session: Session, job_id: str, *, every: float = 5.0, timeout_minutes: float = 24 * 60) -> pd.DataFrame:
     """Show progress until the job has ended; returns a row for each look: time (UTC) and the columns of COLUMNS.
 
-    `every` is in seconds. Raises JobError when the job has not ended within `timeout_minutes`, with what is
-    wrong with the pool if anything is.
+    `every` is in seconds of the service's clock, and never less than half a real one. Raises JobError when the
+    job has not ended within `timeout_minutes`, with what is wrong with the pool if anything is.
     """
     pool_id = _pool_of(session, job_id)
     seen: list[Look] = []
     with tqdm(desc=f"Job {job_id}", unit=" tasks", dynamic_ncols=True) as bar:
-        for now in _looks(session, job_id, pool_id, every, timeout_minutes):
+        for now in _looks(session, job_id, pool_id, max(0.5, every / session.settings.speed), timeout_minutes):
             seen.append(now)
             bar.total, bar.n = now.total, now.completed
             bar.set_postfix_str(str(now), refresh=True)
