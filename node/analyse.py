@@ -41,15 +41,16 @@ def fold(batch: Batch, valid: npt.NDArray[np.bool_], settings: Settings, parts: 
     """
     sales = sales_table(batch, valid)
     lines = lines_table(batch, sales, valid)
-    sales = sales[valid]
+    sales = sales if valid.all() else sales[valid]
     add_sums(sales, parts)
     add_anomalies(sales, lines, settings, parts)
     for name, column in (("customers", "customer_id"), ("days", "day"), ("hours", "hour")):
         add_table(name, sales, column, parts)
     for name in ("order_values", "statuses", "payment_methods", "shipping_methods"):
         add_table(name, sales, name, parts)
-    add_table("products", lines, "product_name", parts)
-    add_table("categories", lines, "category", parts)
+    sold = lines if lines["lines"].all() else lines[lines["lines"] == 1]
+    add_table("products", sold, "product_name", parts)
+    add_table("categories", sold, "category", parts)
     add_occurrences(sales, parts)
 
 
@@ -72,33 +73,32 @@ def sales_table(batch: Batch, valid: npt.NDArray[np.bool_]) -> pd.DataFrame:
         order_values=np.where(completed, edges, -1),
         statuses=table["status"],
         payment_methods=table["payment_method"],
-        shipping_methods=table["shipping_method"].where(table["shipping_method"].notna(), UNKNOWN),
-        completed=completed,
+        shipping_methods=named(batch, "shipping_method", table["shipping_method"]),
     )
 
 
 def lines_table(batch: Batch, sales: pd.DataFrame, valid: npt.NDArray[np.bool_]) -> pd.DataFrame:
     """A row a line of a valid transaction: its file, product, category, cents and thousandths."""
-    owners = batch.lines["transaction"].to_numpy()
-    lines, owners = batch.lines[valid[owners]], owners[valid[owners]]
-    completed = sales["completed"].to_numpy()[owners]
-    return pd.DataFrame(
+    lines, owners = batch.lines, batch.lines["transaction"].to_numpy()
+    completed = sales["orders"].to_numpy()[owners]
+    table = pd.DataFrame(
         {
             "file": sales["file"].to_numpy()[owners],
             "transaction": owners,
             "pieces": lines["quantity"].to_numpy(),
-            "revenue": np.where(completed, to_cents(lines["subtotal"].to_numpy()), 0),
-            "quantity": np.where(completed, to_thousandths(lines["quantity"].to_numpy()), 0),
-            "lines": completed.astype(np.int64),
-            "product_name": pd.Series(known(lines["product_name"], completed), dtype="object"),
-            "category": pd.Series(known(lines["category"], completed), dtype="object"),
+            "revenue": to_cents(lines["subtotal"].to_numpy()) * completed,
+            "quantity": to_thousandths(lines["quantity"].to_numpy()) * completed,
+            "lines": completed,
+            "product_name": named(batch, "line_items.product_name", lines["product_name"]),
+            "category": named(batch, "line_items.category", lines["category"]),
         }
     )
+    return table if valid.all() else table[valid[owners]]
 
 
-def known(names: Any, completed: npt.NDArray[np.bool_]) -> Any:
-    """Names with "Unknown" for missing ones, and none for lines that do not count."""
-    return names.where(names.notna(), UNKNOWN).where(completed, None).to_numpy()
+def named(batch: Batch, path: str, names: Any) -> Any:
+    """A column of names with "Unknown" for missing ones."""
+    return names.where(names.notna(), UNKNOWN) if path in batch.gaps else names
 
 
 def add_sums(sales: pd.DataFrame, parts: dict[int, Part]) -> None:
@@ -113,10 +113,12 @@ def add_table(name: str, table: pd.DataFrame, column: str, parts: dict[int, Part
     """Group a table by file and key, and add the rows to each file's table of that name."""
     keys = numbered(name, table[column])
     files = table["file"].to_numpy()
-    there = keys.codes >= 0
     width = max(len(keys.names), 1)
-    groups = (files * width + keys.codes)[there]
-    for group, values in group_sums(table[there], groups, list(TABLES[name])):
+    groups, rows = files * width + keys.codes, table[list(TABLES[name])]
+    there = keys.codes >= 0
+    if not there.all():
+        groups, rows = groups[there], rows[there]
+    for group, values in group_sums(rows, groups, list(TABLES[name])):
         file, code = divmod(group, width)
         add_rows(parts[file].tables.setdefault(name, {}), [(keys.names[code], values)])
 

@@ -14,12 +14,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from node.contract import CUSTOMER_FIELDS, LINE_FIELDS, MAX_NUMBER, TRANSACTION_FIELDS
+from node.contract import CUSTOMER_FIELDS, LINE_FIELDS, TRANSACTION_FIELDS
 from node.records import IDS, NUMBERS, Customer, Repaired, Transaction
 from node.times import parse_times
 
 NO_CUSTOMER = Customer()
 TRANSACTION_COLUMNS = tuple(name for name in TRANSACTION_FIELDS if name not in ("customer", "line_items"))
+CUSTOMER_COLUMNS = ("customer_id", "email")
+LINE_COLUMNS = ("product_name", "category", "quantity", "unit_price", "subtotal")
 
 
 @dataclass
@@ -27,23 +29,26 @@ class Batch:
     """Transactions of one or more files, and what the reading of bad records found.
 
     Attributes:
-        transactions: a row each: `file` (int), `index` in its file, the fields under their dotted names, `day`
+        transactions: a row each: `file` (int), `index` in its file, the fields that are analysed or required, `day`
             (YYYYMMDD or 0), `hour`, `line_count` (-1: no list).
         lines: a row each: `transaction` (row number there) and the fields under their own names.
         wrong: dotted field name -> rows of transactions where it has a wrong type.
         present: extra required field that the contract does not know -> rows of transactions that have it.
+        gaps: dotted names of the columns in which a value is missing.
     """
 
     transactions: pd.DataFrame
     lines: pd.DataFrame
     wrong: dict[str, list[int]]
     present: dict[str, list[int]]
+    gaps: set[str] = field(default_factory=set)
 
 
 @dataclass
 class Collector:
     """Lists that grow until they are worth a table."""
 
+    extra: tuple[str, ...] = ()
     files: list[int] = field(default_factory=list)
     indexes: list[int] = field(default_factory=list)
     line_counts: list[int] = field(default_factory=list)
@@ -52,6 +57,11 @@ class Collector:
     wrong: dict[str, list[int]] = field(default_factory=dict)
     present: dict[str, list[int]] = field(default_factory=dict)
     line_total: int = 0
+
+    def __post_init__(self) -> None:
+        more = [name.split(".") for name in self.extra]
+        self.customer_columns = columns_of("customer", CUSTOMER_COLUMNS, CUSTOMER_FIELDS, more)
+        self.line_columns = columns_of("line_items", LINE_COLUMNS, LINE_FIELDS, more)
 
     def __len__(self) -> int:
         """Rows of both tables."""
@@ -63,11 +73,11 @@ class Collector:
         self.indexes.extend(range(index, index + len(records)))
         append(self.values, "", TRANSACTION_COLUMNS, records)
         customers = [record.customer or NO_CUSTOMER for record in records]
-        append(self.values, "customer.", CUSTOMER_FIELDS, customers)
+        append(self.values, "customer.", self.customer_columns, customers)
         lists = [record.line_items for record in records]
         self.line_counts.extend([-1 if lines is None else len(lines) for lines in lists])
         lines = list(chain.from_iterable(filter(None, lists)))
-        append(self.line_values, "", LINE_FIELDS, lines)
+        append(self.line_values, "", self.line_columns, lines)
         self.line_total += len(lines)
 
     def add_repaired(self, file: int, index: int, repaired: Repaired) -> None:
@@ -86,32 +96,26 @@ class Collector:
         table = Batch(
             pd.DataFrame({"file": self.files, "index": self.indexes, "line_count": counts}),
             pd.DataFrame({"transaction": owners}),
-            {name: list(rows) for name, rows in self.wrong.items()},
+            self.wrong,
             self.present,
         )
         self.fill(table)
         return table
 
     def fill(self, table: Batch) -> None:
-        """Add the fields' columns; values that no field may have become missing and are noted as wrong."""
-        owners = table.lines["transaction"].to_numpy()
-        everything = np.arange(len(table.transactions))
-        columns = {name: self.column(name, values, everything, table) for name, values in self.values.items()}
+        """Add the fields' columns."""
+        table.gaps = {name for name, values in self.values.items() if None in values}
+        table.gaps |= {f"line_items.{name}" for name, values in self.line_values.items() if None in values}
+        columns = {name: column(name, values) for name, values in self.values.items()}
         times = parse_times(self.values.get("timestamp", []))
         table.transactions = table.transactions.assign(**columns, day=times.day, hour=times.hour)
-        lines = {
-            name: self.column(f"line_items.{name}", values, owners, table) for name, values in self.line_values.items()
-        }
-        table.lines = table.lines.assign(**lines)
+        table.lines = table.lines.assign(**{name: column(name, values) for name, values in self.line_values.items()})
 
-    @staticmethod
-    def column(path: str, values: list[Any], rows: npt.NDArray[np.int64], table: Batch) -> Any:
-        """One field's values as an array; `rows` are the transactions they belong to."""
-        name = path.rpartition(".")[2]
-        array, bad = (number_column if name in NUMBERS else id_column if name in IDS else text_column)(values)
-        if bad.any():
-            table.wrong.setdefault(path, []).extend(rows[bad].tolist())
-        return pd.Series(array, dtype=array.dtype, copy=False)  # objects stay objects, whatever is installed
+
+def columns_of(part: str, used: tuple[str, ...], known: tuple[str, ...], extra: list[list[str]]) -> tuple[str, ...]:
+    """The fields of a part that are analysed, and those that the rules file requires beside them."""
+    required = [path[1] for path in extra if path[0] == part and len(path) == 2 and path[1] in known]
+    return tuple(dict.fromkeys((*used, *required)))
 
 
 def append(target: dict[str, list[Any]], prefix: str, names: Iterable[str], records: list[Any]) -> None:
@@ -120,38 +124,13 @@ def append(target: dict[str, list[Any]], prefix: str, names: Iterable[str], reco
         target.setdefault(prefix + name, []).extend(map(attrgetter(name), records))
 
 
-Column = tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]
-
-
-def number_column(values: list[Any]) -> Column:
-    """Floats with NaN for missing ones, and where they are beyond the largest number."""
-    array = np.array(values, np.float64)
-    bad = np.abs(array) > MAX_NUMBER
-    array[bad] = np.nan
-    return array, bad
-
-
-def id_column(values: list[Any]) -> Column:
-    """Ids as text, and where they are empty."""
-    texts = values if set(map(type, values)) <= {str, type(None)} else [as_text(value) for value in values]
-    array = object_array(texts)
-    bad = array == ""
-    array[bad] = None
-    return array, bad
-
-
-def as_text(value: Any) -> str | None:
-    """An id's text."""
-    return None if value is None else str(value)
-
-
-def text_column(values: list[Any]) -> Column:
-    """Texts as they are; msgspec and `repair` let nothing else in."""
-    return object_array(values), np.zeros(len(values), np.bool_)
-
-
-def object_array(values: list[Any]) -> npt.NDArray[Any]:
-    """A list as an array of Python objects."""
+def column(path: str, values: list[Any]) -> Any:
+    """One field's values: floats with NaN for missing ones, or texts as Python's own objects with None."""
+    name = path.rpartition(".")[2]
+    if name in NUMBERS:
+        return pd.Series(np.array(values, np.float64), copy=False)
+    if name in IDS and not set(map(type, values)) <= {str, type(None)}:
+        values = [None if value is None else str(value) for value in values]
     array: npt.NDArray[Any] = np.empty(len(values), object)
     array[:] = values
-    return array
+    return pd.Series(array, dtype="object", copy=False)  # objects stay objects, whatever is installed

@@ -38,11 +38,14 @@ class Reader:
         header: the top level's own fields but the transactions, as far as they were there.
         unknown: the top level's keys that the contract does not know.
         restarts: how often a later `transactions` key replaced an earlier one.
+        stopped: the reader arrived at `stop`, exactly where a record begins.
     """
 
-    def __init__(self, stream: BinaryIO, extra: tuple[str, ...] = ()) -> None:
+    def __init__(self, stream: BinaryIO, extra: tuple[str, ...] = (), stop: int | None = None) -> None:
         self.window = Window(stream)
         self.extra = extra
+        self.stop = stop
+        self.stopped = False
         self.header: dict[str, Any] = {}
         self.unknown: list[str] = []
         self.restarts = 0
@@ -64,6 +67,13 @@ class Reader:
             return
         self.header = {name: getattr(document, name) for name in DOCUMENT_FIELDS if name != "transactions"}
         yield document.transactions
+
+    def read_from(self, start: int, boundary: bytes) -> Iterator[Records]:
+        """The records from the one that starts at byte `start` on, and the rest of the top level."""
+        self.window.stream.seek(start)
+        self.window.base, self.boundary, self.list_error = start, boundary, None
+        yield from self.elements()
+        yield from self.rest_of_top_level()
 
     def check_start(self) -> None:
         """Refuse what is no JSON text at all."""
@@ -89,14 +99,38 @@ class Reader:
             window.value()
             raise RejectedFile("the top level is not an object", window.offset)
         window.step("{")
-        closed = window.peek() == b"}" and window.step("}") == "}"
-        while not closed:
-            yield from self.entry(loose_json(self.text(window.key())))
-            closed = window.step(",}") == "}"
+        if window.peek() == b"}":
+            window.step("}")
+            self.check_end()
+            return
+        yield from self.entry(self.key())
+        if not self.stopped:
+            yield from self.rest_of_top_level()
+
+    def rest_of_top_level(self) -> Iterator[Records]:
+        """What follows a value of the top level, up to the file's end."""
+        window = self.window
+        while window.step(",}") == ",":
+            yield from self.entry(self.key())
+            if self.stopped:
+                return
+        self.check_end()
+
+    def check_end(self) -> None:
+        """Nothing may stand behind the top level, and the transactions must have been there."""
+        window = self.window
         if window.peek():
             raise RejectedFile("not JSON: something stands behind the end of the top level", window.offset)
         if self.list_error:
             raise self.list_error
+
+    def key(self) -> str:
+        """Take a key and the colon behind it."""
+        if self.window.peek() != b'"':
+            raise RejectedFile("not JSON: expected a key in double quotes", self.window.offset)
+        key = self.text(self.window.take(self.window.value().end))
+        self.window.step(":")
+        return str(loose_json(key))
 
     def entry(self, key: str) -> Iterator[Records]:
         """One value of the top level."""
@@ -119,20 +153,26 @@ class Reader:
         self.restarts += self.list_error is None
         if self.window.peek() == b"[":
             self.list_error = None
-            yield from self.elements()
+            self.window.step("[")
+            if self.window.peek() == b"]":
+                self.window.step("]")
+            else:
+                yield from self.elements()
             return
         self.list_error = RejectedFile("'transactions' is not a list", self.window.offset)
         self.text(self.window.take(self.window.value().end))
 
     def elements(self) -> Iterator[Records]:
-        """The elements of the list that starts here."""
+        """The elements of the list, of which one starts here, up to the list's end or to `stop`."""
         window = self.window
-        window.step("[")
-        closed = window.peek() == b"]" and window.step("]") == "]"
+        closed = False
         while not closed:
             window.fill()
             window.peek()
-            end = window.cut(self.boundary) if window.offset >= self.scan_until else 0
+            if self.stop is not None and window.offset >= self.stop:
+                self.stopped = window.offset == self.stop
+                return
+            end = window.cut(self.boundary, self.stop) if window.offset >= self.scan_until else 0
             if end:
                 yield from self.piece(end)
             else:

@@ -6,13 +6,14 @@ fit is decoded loosely, and `repair` gives the same struct with every wrong part
 
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from node.contract import CUSTOMER_FIELDS, LINE_FIELDS, MAX_NUMBER, TRANSACTION_FIELDS
 
-Id = str | int | None
+Id = Annotated[str, msgspec.Meta(min_length=1)] | int | None
+Number = Annotated[float, msgspec.Meta(ge=-MAX_NUMBER, le=MAX_NUMBER)] | None
 
 
 class Customer(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -31,10 +32,10 @@ class Line(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     product_id: Id = None
     product_name: str | None = None
     category: str | None = None
-    quantity: float | None = None
-    unit_price: float | None = None
-    discount: float | None = None
-    subtotal: float | None = None
+    quantity: Number = None
+    unit_price: Number = None
+    discount: Number = None
+    subtotal: Number = None
 
 
 class Transaction(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -44,10 +45,10 @@ class Transaction(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     timestamp: str | None = None
     customer: Customer | None = None
     line_items: list[Line] | None = None
-    subtotal: float | None = None
-    tax: float | None = None
-    shipping_cost: float | None = None
-    total: float | None = None
+    subtotal: Number = None
+    tax: Number = None
+    shipping_cost: Number = None
+    total: Number = None
     payment_method: str | None = None
     shipping_method: str | None = None
     status: str | None = None

@@ -122,6 +122,8 @@ def missing(batch: Batch, name: str) -> Mask:
     if name == "line_items":
         return np.asarray(batch.transactions["line_count"] < 0)
     line_field = name.removeprefix("line_items.")
+    if name not in batch.gaps and (line_field in batch.lines if line_field != name else name in batch.transactions):
+        return np.zeros(len(batch.transactions), np.bool_)
     if line_field != name and line_field in batch.lines:
         return of_transactions(batch, name, np.asarray(batch.lines[line_field].isna()))
     if name in batch.transactions:

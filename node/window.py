@@ -9,6 +9,7 @@ from node.contract import MAX_RECORD_BYTES, MEBIBYTE, RejectedFile
 from node.scan import Broken, NeedMore, Span, next_token, skip_space, skip_value
 
 PIECE_BYTES = MEBIBYTE // 2
+TOO_LARGE = "one value is larger than 64 MiB"
 
 
 class Window:
@@ -35,8 +36,9 @@ class Window:
     def more(self, size: int) -> None:
         """Read up to `size` bytes more."""
         self.data, self.base, self.position = self.data[self.position :], self.offset, 0
-        if len(self.data) > MAX_RECORD_BYTES:
-            raise RejectedFile("one value is larger than 64 MiB", self.base)
+        size = min(size, MAX_RECORD_BYTES + PIECE_BYTES - len(self.data))
+        if size <= 0:
+            raise RejectedFile(TOO_LARGE, self.base)
         chunk = self.stream.read(size)
         self.last = len(chunk) < size
         self.data += chunk
@@ -63,19 +65,15 @@ class Window:
         """The span of the value that stands next, in `data`, not taken."""
         while True:
             try:
-                return skip_value(self.data, self.position, self.last)
+                span = skip_value(self.data, self.position, self.last)
             except NeedMore:
                 self.more(max(PIECE_BYTES, len(self.data) - self.position))
             except Broken as broken:
                 raise RejectedFile(broken.reason, self.base + broken.position) from None
-
-    def key(self) -> bytes:
-        """Take an object's key, with its quotes, and the colon behind it."""
-        if self.peek() != b'"':
-            raise RejectedFile("not JSON: expected a key in double quotes", self.offset)
-        key = self.take(self.value().end)
-        self.step(":")
-        return key
+            else:
+                if span.end - span.start > MAX_RECORD_BYTES:
+                    raise RejectedFile(TOO_LARGE, self.base + span.start)
+                return span
 
     def take(self, end: int) -> bytes:
         """The bytes from here to `end` of `data`."""
@@ -83,9 +81,11 @@ class Window:
         self.position = end
         return taken
 
-    def cut(self, boundary: bytes) -> int:
-        """The guessed end of the records that lie whole in the window: 0 when there is no guess."""
+    def cut(self, boundary: bytes, stop: int | None) -> int:
+        """The guessed end of the records that lie whole in the window and before `stop`: 0 without a guess."""
         limit = self.position + PIECE_BYTES
+        if stop is not None:
+            limit = min(limit, stop - self.base + len(boundary))
         return self.data.rfind(boundary, self.position, limit) + 1 if boundary else 0
 
     def boundary(self, end: int) -> bytes:
