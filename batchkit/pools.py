@@ -114,7 +114,7 @@ def describe(session: Session, pool_id: str) -> pd.Series[Any]:
             "nodes now": f"{pool.current_dedicated_nodes} dedicated, {pool.current_low_priority_nodes} spot",
             "task slots a node": pool.task_slots_per_node,
             "evaluated every": str(pool.auto_scale_evaluation_interval),
-            "last evaluation": (run.results or _error_text(run.error)) if run else "not yet",
+            "last evaluation": (_targets(run.results) or _error_text(run.error)) if run else "not yet",
         },
         name="value",
     )
@@ -179,6 +179,11 @@ def _machine(spec: PoolSpec) -> dict[str, Any]:
 
 def _warm_until(minutes: float) -> datetime | None:
     return datetime.now(UTC) + timedelta(minutes=minutes) if minutes else None
+
+
+def _targets(results: str | None) -> str:
+    """The variables that steer the pool, without the formula's own."""
+    return ", ".join(part for part in (results or "").split(";") if part.startswith(("$Target", "$NodeDealloc")))
 
 
 def _error_text(error: Any) -> str:
