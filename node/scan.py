@@ -9,7 +9,8 @@ import re
 from dataclasses import dataclass
 
 SPACE = re.compile(rb"[ \t\n\r]*")
-STRING = rb'"[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})[^"\\\x00-\x1f]*)*'
+# Possessive (*+): an unended string fails at once, however long it is.
+STRING = rb'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})[^"\\\x00-\x1f]*+)*+'
 NUMBER = rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
 WORD = rb"true|false|null|NaN|-?Infinity"
 TOKEN = re.compile(rb"[ \t\n\r]*(?:(" + STRING + rb'")|(' + WORD + rb"|" + NUMBER + rb")|([\[\]{},:]))")
