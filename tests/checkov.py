@@ -27,7 +27,7 @@ ACCEPTED = {
     (
         "CKV_AZURE_76",
         OPEN,
-    ): "the platform's key encrypts: Batch stores no data, a vault would be one more thing to keep",
+    ): "the platform's key encrypts: Batch stores no data, a vault would be one more thing",
     ("CKV_AZURE_76", PRIVATE): "the platform's key encrypts: Batch stores no data, a vault would be one more thing",
     ("CKV_AZURE_163", OPEN): "scanning is Defender's, bought for a subscription, not set on a registry",
     ("CKV_AZURE_166", OPEN): "quarantine would keep the freshly built image from the nodes; they take it by digest",

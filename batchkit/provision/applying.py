@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from azure.core.exceptions import HttpResponseError
@@ -22,8 +23,8 @@ Tell = Callable[[str], None]
 ROLE_MINUTES = 10
 
 
-def apply(target: Target, build: bool = True, tell: Tell = print) -> Session:
-    """Make everything, build the worker's image, and return a session on it.
+def apply(target: Target, worker: Path | None = image.WORKER, tell: Tell = print) -> Session:
+    """Make everything, build the image of the folder `worker` unless that is None, and return a session on it.
 
     Tells its progress by resource. Raises ServiceError when Azure refuses, when a name belongs to someone
     else, or when the quota lets no node run; then it says what to do, and what was made stays.
@@ -40,10 +41,10 @@ def apply(target: Target, build: bool = True, tell: Tell = print) -> Session:
     write(target, session)
     wait_for_roles(session, tell)
     _stop_at_quota(target, session, tell)
-    if build:
-        session = image.build(target, session, tell)
+    if worker is not None:
+        session = image.build(target, session, worker, tell)
         write(target, session)
-    if target.parameters.get("privateNetwork") and build:
+    if target.parameters.get("privateNetwork") and worker is not None:
         tell("closing the public doors")
         _deploy(target, tell, publicAccess="Disabled")
     return session

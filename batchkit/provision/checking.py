@@ -50,7 +50,7 @@ def verify(target: Target, round_trip: bool = True, minutes: float = 25) -> pd.D
     session = target.with_learnt(azure)
     lines = [*_resources(target), *_settings(target, azure), *_quota(target, session)]
     if round_trip and all(result == PASS for _, result in lines):
-        lines += _round_trip(session, minutes)
+        lines += journey(session, minutes)
     elif round_trip:
         lines.append(("round trip", "left out: see to the lines above first"))
     return pd.DataFrame(lines, columns=["check", "result"])
@@ -96,7 +96,8 @@ def _quota(target: Target, session: Session) -> Iterator[Line]:
     yield f"quota: {nodes} of {planning.NODES} nodes", PASS if nodes else planning.request(target, cores, family)
 
 
-def _round_trip(session: Session, minutes: float) -> Iterator[Line]:
+def journey(session: Session, minutes: float = 25) -> Iterator[Line]:
+    """Put a blob, have a node copy it, read the copy; a line each, the last one the first that fails."""
     name = f"verify-{uuid.uuid4().hex[:8]}"
     steps = ("put a blob", "pool", "task", "read the blob it wrote")
     at = 0

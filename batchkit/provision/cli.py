@@ -30,16 +30,18 @@ def apply(
     config: Config = None,
     yes: Yes = False,
     build: Annotated[bool, typer.Option(help="Build the worker's image.")] = True,
+    worker: Annotated[Path | None, typer.Option(help="The worker's folder; by default the checkout's node.")] = None,
     pool: Annotated[bool, typer.Option(help="Make the pool, too.")] = True,
 ) -> None:
     """Make everything, build the image, make the pool; safe to run again."""
     from batchkit import pools, provision
+    from batchkit.provision import image
 
     target = provision.target(config)
     if not yes:
         _show(provision.plan(target))
         typer.confirm(f"Apply this to the resource group {target.group}?", abort=True)
-    session = provision.apply(target, build=build)
+    session = provision.apply(target, (worker or image.WORKER) if build else None)
     if pool:
         print(f"the pool is {pools.ensure(session, pools.spec(session))}")
 

@@ -32,7 +32,7 @@ _LEFT_OUT = ("__pycache__", "build", ".egg-info", ".pyc")
 _GOING = ("Queued", "Started", "Running")
 
 
-def build(target: Target, session: Session, tell: Callable[[str], None] = print, folder: Path = WORKER) -> Session:
+def build(target: Target, session: Session, folder: Path, tell: Callable[[str], None] = print) -> Session:
     """Build and push the image of `folder` unless that very content was built before; a session that names it.
 
     The tag follows from the content, and the settings keep the digest. Raises ServiceError when there is no

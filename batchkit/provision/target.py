@@ -25,8 +25,6 @@ from batchkit.session import Session
 
 ARM_SCOPE = "https://management.azure.com/.default"
 TAG = "batchkit"
-_NAMED = {"storage": ("account_name", "storageAccountName"), "acr": ("name", "registryName"),
-          "batch": ("account_name", "batchAccountName"), "identity": ("name", "identityName")}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -159,8 +157,16 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _known(azure: dict[str, Any]) -> dict[str, Any]:
-    found = {"resourceGroupName": azure.get("resource_group"), "location": azure.get("location")}
-    found |= {name: (azure.get(part) or {}).get(key) for part, (key, name) in _NAMED.items()}
+    """The parameters that the settings hold already."""
+    part = {name: azure.get(name) or {} for name in ("storage", "acr", "batch")}
+    found = {
+        "resourceGroupName": azure.get("resource_group"),
+        "location": azure.get("location"),
+        "storageAccountName": part["storage"].get("account_name"),
+        "registryName": part["acr"].get("login_server", "").split(".")[0],
+        "batchAccountName": part["batch"].get("account_name"),
+        "identityName": part["batch"].get("managed_identity_id", "").rsplit("/", 1)[-1],
+    }
     return {name: value for name, value in found.items() if value}
 
 

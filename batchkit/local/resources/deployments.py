@@ -196,7 +196,9 @@ async def _carry_out(resources: Resources, planned: Planned) -> None:
             raise TemplateError(inner.error["details"][0]["message"], inner.error["details"][0]["code"])
         return
     fresh = resources.get(planned.id) is None
-    await asyncio.sleep((catalogue.seconds(planned.kind) if fresh else 1) / resources.config.speed)
+    await asyncio.sleep(
+        (catalogue.seconds(planned.kind) if fresh else 1) * resources.knobs.slowness / resources.config.speed
+    )
     if resources.knobs.fail_at and resources.knobs.fail_at.lower() in planned.id.lower():
         raise TemplateError(f"The service could not make {planned.id}. Try again.", "InternalServerError")
     resources.put(planned.body())

@@ -33,6 +33,7 @@ class Knobs:
     low_priority_quota: int = 1000
     role_spread_seconds: float = 0.0
     fail_at: str = ""
+    slowness: float = 1.0
     builds_allowed: bool = True
     taken_names: list[str] = field(default_factory=list)
 
