@@ -19,7 +19,8 @@ _BACKLOG = 2048
 
 def bind() -> socket.socket:
     """Return a socket bound to a free port of 127.0.0.1, so that its address is final before anything runs."""
-    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # With its protocol named, or asyncio leaves Nagle's delay on: 40 ms a call.
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.bind(("127.0.0.1", 0))
     bound.listen(_BACKLOG)

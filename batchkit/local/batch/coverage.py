@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from batchkit.local.batch import service  # noqa: F401 - registers every handler
 from batchkit.local.batch.call import HANDLERS, OPERATIONS
+from batchkit.local.batch.formats import Json
 
 _NO_MACHINE = "a node is a folder of this machine, not a machine"
 NOTES = {
@@ -36,11 +37,19 @@ def coverage() -> str:
     """Return the page."""
     done = sum(name in HANDLERS for name in OPERATIONS)
     rows = [
-        f"| {name} | {entry['method']} {entry['url']} | {'yes' if name in HANDLERS else 'no (501)'} | {NOTES.get(name, '')} |"
+        f"| {name} | {_request(entry)} | {_answer(name)} | {NOTES.get(name, '')} |"
         for name, entry in OPERATIONS.items()
     ]
     table = "\n".join(["| Operation | Request | Implemented | What differs |", "| --- | --- | --- | --- |", *rows])
     return f"{_HEAD}{done} of {len(OPERATIONS)} operations.\n\n{table}\n"
+
+
+def _request(entry: Json) -> str:
+    return f"{entry['method']} {entry['url']}"
+
+
+def _answer(name: str) -> str:
+    return "yes" if name in HANDLERS else "no (501)"
 
 
 if __name__ == "__main__":
