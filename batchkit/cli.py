@@ -55,18 +55,18 @@ def run(
     profile is set, it runs on a local Azure of its own, which is thrown away at the end.
     """
     from batchkit import parameters
+    from batchkit import run as headless
 
     paths = sorted(notebooks.glob("0[1-4]_*.ipynb"))
     if not paths:
         raise ParameterError(f"There are no notebooks in {notebooks}. Name their folder with --notebooks.")
     given = [(name, value) for name, _, value in (pair.partition("=") for pair in parameter or [])]
     values = parameters.assign(parameters.declared(paths), given, {"data": "real", "job_id": ""})
+    run_id = headless.choose_id(values)
     if "BATCHKIT_PROFILE" not in os.environ and settings.profile() == "local":
         _become_local(["--speed", LOCAL_SPEED, "--", sys.executable, "-m", "batchkit.cli", *sys.argv[1:]])
     settings.load()  # what is missing is said now, not by the first notebook
-    from batchkit.run import run as run_notebooks
-
-    raise typer.Exit(0 if run_notebooks(paths, values, runs) else 1)
+    raise typer.Exit(0 if headless.run(run_id, paths, values, runs) else 1)
 
 
 @app.command(

@@ -26,6 +26,7 @@ from batchkit.watch import watch
 
 __all__ = ["cancel", "logs", "new_id", "newest", "plan", "state", "submit", "watch"]
 
+ID = r"[A-Za-z0-9_-]{1,64}"  # what the service takes as a job's id
 SERVER_ERRORS = 20  # the client repeats a failing call for ever; we let it fail this often
 LONGEST = timedelta(days=1)
 

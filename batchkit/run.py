@@ -7,6 +7,7 @@ also when a part of it failed; then the exit code says so and the notebook holds
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -19,29 +20,38 @@ from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
 from batchkit import jobs, results, session
-from batchkit.errors import BatchkitError
+from batchkit.errors import BatchkitError, ParameterError
 from batchkit.page import write_page
 
 PACKAGES = ["batchkit", "batchkit-node", "azure-batch", "azure-identity", "azure-mgmt-batch", "azure-storage-blob",
             "pandas", "papermill"]  # fmt: skip
 
 
-def run(notebooks: list[Path], parameters: Mapping[str, Mapping[str, Any]], runs: Path) -> bool:
+def choose_id(parameters: Mapping[str, Mapping[str, Any]]) -> str:
+    """The run's id, which is the job's too: the `job_id` that a person gave, to go on with that job, or a new one.
+
+    Raises ParameterError when it is none that Batch would take.
+    """
+    given = [str(values["job_id"]) for values in parameters.values() if values.get("job_id")]
+    if given and not re.fullmatch(jobs.ID, given[0]):
+        raise ParameterError(f"job_id {given[0]!r} is not 1 to 64 letters, digits, - and _. Name the job otherwise.")
+    return given[0] if given else jobs.new_id()
+
+
+def run(run_id: str, notebooks: list[Path], parameters: Mapping[str, Mapping[str, Any]], runs: Path) -> bool:
     """Run the notebooks in order, each with its own parameters, and report; True when every part succeeded.
 
     `parameters` holds a mapping for each notebook's file name. A notebook that fails ends the run, and what
     there is by then is still written.
     """
-    run_id = jobs.new_id()
     folder = runs / run_id
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     record: dict[str, Any] = {"run_id": run_id, "started_at": _now(), "versions": {p: version(p) for p in PACKAGES}}
     record["notebooks"] = []
     for path in notebooks:
         _say(f"\n{path.stem}")
-        values = dict(parameters[path.name])
-        if "job_id" in values and not values["job_id"]:
-            values["job_id"] = run_id
+        mine = parameters[path.name]
+        values = {**mine, "job_id": run_id} if "job_id" in mine else dict(mine)
         record["notebooks"].append(_execute(path, folder, values))
         if record["notebooks"][-1]["error"]:
             break

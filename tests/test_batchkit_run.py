@@ -39,6 +39,7 @@ def workbench(tmp_path):
         (["-p", "no_such_name", "1"], "No notebook has a parameter no_such_name"),
         (["-p", "transactions", "many"], "transactions takes int"),
         (["--notebooks", "nowhere"], "no notebooks in nowhere"),
+        (["-p", "job_id", "../up"], "letters, digits"),
     ],
 )
 def test_a_wrong_argument_is_one_clear_line(workbench, arguments, said):
