@@ -12,7 +12,7 @@ import contextlib
 from datetime import timedelta
 from typing import Any
 
-from batchkit.autoscale import Formula, FormulaError, Series, Targets
+from batchkit.autoscale import Formula, FormulaError, Series, Targets, results
 from batchkit.local.batch import fleet
 from batchkit.local.batch.errors import error
 from batchkit.local.batch.formats import Json, now, seconds, stamp
@@ -132,8 +132,8 @@ def evaluate(state: State, pool: Pool, text: str) -> tuple[Json, Targets | None]
     try:
         done = Formula(text).evaluate(_metrics(state, pool), at, present, state.config.speed)
     except FormulaError as problem:
-        reason = {"code": problem.code, "message": problem.message, "values": _place(problem)}
-        return {"timestamp": stamp(at), "results": "", "error": reason}, None
+        reason = {"code": problem.code, "message": problem.summary, "values": _place(problem)}
+        return {"timestamp": stamp(at), "results": results(present), "error": reason}, None
     return {"timestamp": stamp(at), "results": done.results}, done.targets
 
 

@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from batchkit.local.batch import admin
+from batchkit.local.batch import admin, lenient
 from batchkit.local.batch.call import HANDLERS, OPERATIONS, Call, Reply
 from batchkit.local.batch.errors import BatchError, body, error
 from batchkit.local.batch.faults import Dropped
@@ -189,8 +189,8 @@ async def _read(request: Request) -> Any:
     if not request.headers.get("content-type", "").lower().startswith("application/json"):
         raise error("InvalidHeaderValue", HeaderName="Content-Type", HeaderValue=request.headers.get("content-type"))
     try:
-        return json.loads(content)
-    except ValueError as failure:
+        return json.loads(content, object_hook=lenient.read)
+    except (ValueError, RecursionError) as failure:
         raise error("InvalidRequestBody", Reason=str(failure)) from None
 
 
