@@ -1,33 +1,29 @@
 """Analysis with pandas: one batch of transactions, of any number of files, into each file's exact sums.
 
 Every figure is a sum over a group, (file, key), of whole numbers; `fold` adds what a batch gives to the parts of
-its files. Texts are numbered first (`factorize`), so that pandas groups integers.
+its files. Texts come as codes, so that pandas groups
+integers.
 """
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from node.columns import Batch
-from node.contract import COMPLETED, HISTOGRAM_EDGES, UNKNOWN
+from node.contract import COMPLETED, HISTOGRAM_EDGES
 from node.money import to_cents, to_thousandths
 from node.partial import TABLES, Part, Suspect, add_counts, add_ids, add_rows
 from node.settings import Settings
 from node.times import day_name
 
 SAFE_SUM = 2**62
-
-
-@dataclass
-class Keys:
-    """A column of keys as numbers: -1 where there is none."""
-
-    codes: npt.NDArray[np.int64]
-    names: list[str]
+AMOUNTS = ("total", "subtotal", "tax", "shipping_cost")
+EDGE_CENTS = np.array(HISTOGRAM_EDGES) * 100
 
 
 def fold(batch: Batch, valid: npt.NDArray[np.bool_], settings: Settings, parts: dict[int, Part]) -> None:
@@ -43,38 +39,45 @@ def fold(batch: Batch, valid: npt.NDArray[np.bool_], settings: Settings, parts: 
     lines = lines_table(batch, sales, valid)
     sales = sales if valid.all() else sales[valid]
     add_sums(sales, parts)
-    add_anomalies(sales, lines, settings, parts)
-    for name, column in (("customers", "customer_id"), ("days", "day"), ("hours", "hour")):
-        add_table(name, sales, column, parts)
-    for name in ("order_values", "statuses", "payment_methods", "shipping_methods"):
-        add_table(name, sales, name, parts)
-    sold = lines if lines["lines"].all() else lines[lines["lines"] == 1]
-    add_table("products", sold, "product_name", parts)
-    add_table("categories", sold, "category", parts)
-    add_occurrences(sales, parts)
+    add_anomalies(batch, sales, lines, settings, parts)
+    add_days(sales, parts)
+    add_table("hours", sales, "hour", [f"{hour:02d}" for hour in range(24)], parts)
+    sold = sales if sales["orders"].all() else sales[sales["orders"] == 1]
+    add_table("order_values", sold, "order_value", [f"{at:02d}" for at in range(len(HISTOGRAM_EDGES))], parts)
+    bought = lines if lines["lines"].all() else lines[lines["lines"] == 1]
+    add_table("products", bought, "product_name", batch.names["line_items.product_name"], parts)
+    add_table("categories", bought, "category", batch.names["line_items.category"], parts)
+    add_table("customers", named(sales, "customer"), "customer", batch.names["customer.customer_id"], parts)
+    for name, column in (("statuses", "status"), ("payment_methods", "payment_method")):
+        add_table(name, named(sales, column), column, batch.names[column], parts)
+    add_table("shipping_methods", sales, "shipping_method", batch.names["shipping_method"], parts)
+    add_occurrences(batch, sales, parts)
 
 
 def sales_table(batch: Batch, valid: npt.NDArray[np.bool_]) -> pd.DataFrame:
     """A row a transaction, in whole cents; money is 0 unless it is completed."""
     table = batch.transactions
-    completed = (table["status"] == COMPLETED).to_numpy(np.bool_)
-    total = to_cents(table["total"].to_numpy())
-    tax, shipping = to_cents(table["tax"].to_numpy()), to_cents(table["shipping_cost"].to_numpy())
-    edges = np.searchsorted(np.array(HISTOGRAM_EDGES) * 100, total, side="right") - 1
-    return table.assign(
-        total_cents=total,
-        mismatch=np.abs(total - to_cents(table["subtotal"].to_numpy()) - tax - shipping),
-        revenue=np.where(completed, total, 0),
-        tax=np.where(completed, tax, 0),
-        shipping=np.where(completed, shipping, 0),
-        orders=completed.astype(np.int64),
-        transactions=1,
-        customer_id=table["customer.customer_id"],
-        order_values=np.where(completed, edges, -1),
-        statuses=table["status"],
-        payment_methods=table["payment_method"],
-        shipping_methods=named(batch, "shipping_method", table["shipping_method"]),
-    )
+    codes = [code for code, name in enumerate(batch.names["status"]) if code and name == COMPLETED]
+    completed = (table["status"] == (codes[0] if codes else -1)).to_numpy(np.int64)
+    total, subtotal, tax, shipping = (to_cents(table[name].to_numpy()) for name in AMOUNTS)
+    columns = {
+        "file": table["file"],
+        "row": np.arange(len(table)),
+        "day": table["day"],
+        "hour": table["hour"],
+        "total": table["total"],
+        "total_cents": total,
+        "mismatch": np.abs(total - subtotal - tax - shipping),
+        "revenue": total * completed,
+        "tax": tax * completed,
+        "shipping": shipping * completed,
+        "orders": completed,
+        "transactions": np.ones(len(table), np.int64),
+        "order_value": np.searchsorted(EDGE_CENTS, total, side="right") - 1,
+        "customer": table["customer.customer_id"],
+        **{name: table[name] for name in ("status", "payment_method", "shipping_method")},
+    }
+    return pd.DataFrame(columns, copy=False)
 
 
 def lines_table(batch: Batch, sales: pd.DataFrame, valid: npt.NDArray[np.bool_]) -> pd.DataFrame:
@@ -89,16 +92,18 @@ def lines_table(batch: Batch, sales: pd.DataFrame, valid: npt.NDArray[np.bool_])
             "revenue": to_cents(lines["subtotal"].to_numpy()) * completed,
             "quantity": to_thousandths(lines["quantity"].to_numpy()) * completed,
             "lines": completed,
-            "product_name": named(batch, "line_items.product_name", lines["product_name"]),
-            "category": named(batch, "line_items.category", lines["category"]),
-        }
+            "product_name": lines["product_name"],
+            "category": lines["category"],
+        },
+        copy=False,
     )
     return table if valid.all() else table[valid[owners]]
 
 
-def named(batch: Batch, path: str, names: Any) -> Any:
-    """A column of names with "Unknown" for missing ones."""
-    return names.where(names.notna(), UNKNOWN) if path in batch.gaps else names
+def named(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """The rows that have a name in a column of codes; all of them but where a rule is off."""
+    there = table[column] > 0
+    return table if there.all() else table[there]
 
 
 def add_sums(sales: pd.DataFrame, parts: dict[int, Part]) -> None:
@@ -109,29 +114,20 @@ def add_sums(sales: pd.DataFrame, parts: dict[int, Part]) -> None:
         add_counts(parts[file].counts, dict(zip(names, values, strict=True)))
 
 
-def add_table(name: str, table: pd.DataFrame, column: str, parts: dict[int, Part]) -> None:
-    """Group a table by file and key, and add the rows to each file's table of that name."""
-    keys = numbered(name, table[column])
-    files = table["file"].to_numpy()
-    width = max(len(keys.names), 1)
-    groups, rows = files * width + keys.codes, table[list(TABLES[name])]
-    there = keys.codes >= 0
-    if not there.all():
-        groups, rows = groups[there], rows[there]
-    for group, values in group_sums(rows, groups, list(TABLES[name])):
+def add_table(name: str, table: pd.DataFrame, column: str, names: list[str], parts: dict[int, Part]) -> None:
+    """Group a table by file and code, and add the rows to each file's table of that name."""
+    width = len(names)
+    groups = table["file"].to_numpy() * width + table[column].to_numpy()
+    for group, values in group_sums(table, groups, list(TABLES[name])):
         file, code = divmod(group, width)
-        add_rows(parts[file].tables.setdefault(name, {}), [(keys.names[code], values)])
+        add_rows(parts[file].tables.setdefault(name, {}), [(names[code], values)])
 
 
-def numbered(name: str, column: Any) -> Keys:
-    """Number the keys of a column and name them."""
-    if name in ("days", "hours", "order_values"):
-        days, codes = np.unique(column.to_numpy(), return_inverse=True)
-        names = [day_name(day) if name == "days" else f"{day:02d}" for day in days.tolist()]
-        absent = 0 if name == "days" else -1
-        return Keys(np.where(days[codes] == absent, -1, codes), names)
-    codes, texts = pd.factorize(column.to_numpy())
-    return Keys(codes.astype(np.int64), list(texts))
+def add_days(sales: pd.DataFrame, parts: dict[int, Part]) -> None:
+    """The days' table; without the timestamp rule a transaction may have no day, and counts on none."""
+    dated = sales if (sales["day"] > 0).all() else sales[sales["day"] > 0]
+    days, codes = np.unique(dated["day"].to_numpy(), return_inverse=True)
+    add_table("days", dated.assign(code=codes), "code", [day_name(day) for day in days.tolist()], parts)
 
 
 def group_sums(
@@ -147,37 +143,56 @@ def group_sums(
     yield from zip(sums.index.tolist(), [list(map(int, row)) for row in sums.to_numpy().tolist()], strict=True)
 
 
-def add_occurrences(sales: pd.DataFrame, parts: dict[int, Part]) -> None:
+def add_occurrences(batch: Batch, sales: pd.DataFrame, parts: dict[int, Part]) -> None:
     """How often each transaction id occurs in each file, and on which day first."""
-    for file, rows in sales[sales["transaction_id"].notna()].groupby("file", sort=False):
-        groups = rows.groupby(pd.factorize(rows["transaction_id"].to_numpy())[0], sort=False)
-        first = groups["transaction_id"].first().tolist()
-        found = zip(groups.size().tolist(), groups["day"].min().tolist(), strict=True)
-        add_ids(parts[int(str(file))].ids, zip(first, map(list, found), strict=True))
+    days, codes = np.unique(sales["day"].to_numpy(), return_inverse=True)
+    day_objects = days.astype(object)[codes]  # one Python number a day, not one a transaction
+    files, rows = sales["file"].to_numpy(), sales["row"].to_numpy()
+    bounds = [0, *(np.flatnonzero(np.diff(files)) + 1).tolist(), len(files)]
+    for start, end in pairwise(bounds):
+        if start < end:
+            found = [batch.ids[row] for row in rows[start:end].tolist()]
+            count_ids(parts[int(files[start])], found, day_objects[start:end].tolist())
 
 
-def add_anomalies(sales: pd.DataFrame, lines: pd.DataFrame, settings: Settings, parts: dict[int, Part]) -> None:
+def count_ids(part: Part, found: list[str | None], days: list[int]) -> None:
+    """Add one file's ids to its part."""
+    ids = dict(zip(found, days, strict=True))
+    ids.pop(None, None)
+    repeats: dict[str, int] = {}
+    if len(ids) < len(found):
+        repeats = {key: count for key, count in Counter(found).items() if key is not None and count > 1}
+        for key, day in zip(found, days, strict=True):
+            if key in repeats:
+                ids[key] = min(ids[key], day)
+    add_ids(part, cast(dict[str, int], ids), repeats)
+
+
+def add_anomalies(
+    batch: Batch, sales: pd.DataFrame, lines: pd.DataFrame, settings: Settings, parts: dict[int, Part]
+) -> None:
     """High values and quantities and totals that do not add up; repeated ids and customers come with the merge."""
     limits = settings.anomalies
     high = sales[sales["total"] > limits.high_value]
-    add_suspects("high_value", high, high["total_cents"], parts)
+    add_suspects("high_value", batch, high, high["total_cents"], parts)
     mismatch_cents = int(to_cents(np.array([limits.total_mismatch], np.float64))[0])
     wrong = sales[sales["mismatch"] > mismatch_cents]
-    add_suspects("total_mismatch", wrong, wrong["mismatch"], parts)
+    add_suspects("total_mismatch", batch, wrong, wrong["mismatch"], parts)
     many = lines[lines["pieces"] > limits.high_quantity]
     owners = sales.loc[many["transaction"]]
-    add_suspects("high_quantity", owners, to_thousandths(many["pieces"].to_numpy()), parts)
+    add_suspects("high_quantity", batch, owners, to_thousandths(many["pieces"].to_numpy()), parts)
 
 
-def add_suspects(kind: str, rows: pd.DataFrame, values: Any, parts: dict[int, Part]) -> None:
+def add_suspects(kind: str, batch: Batch, rows: pd.DataFrame, values: Any, parts: dict[int, Part]) -> None:
     """Count what is unusual, by day too, and keep it."""
-    column = TABLES["anomaly_days"].index(kind)
-    names = ["transaction_id", "timestamp", "customer_id", "file", "day"]
-    texts = [rows[name].tolist() for name in names]
-    for identity, time, customer, file, day, value in zip(*texts, np.asarray(values).tolist(), strict=True):
+    names = batch.names["customer.customer_id"]
+    columns = [rows[name].tolist() for name in ("row", "file", "day", "customer")]
+    flags = [int(name == kind) for name in TABLES["anomaly_days"]]
+    for row, file, day, customer, value in zip(*columns, np.asarray(values).tolist(), strict=True):
         part = parts[file]
         add_counts(part.counts, {kind: 1})
         if day:
-            row = [int(at == column) for at in range(len(TABLES["anomaly_days"]))]
-            add_rows(part.tables.setdefault("anomaly_days", {}), [(day_name(day), row)])
-        part.suspects.setdefault(kind, []).append(Suspect(-value, identity or "", time or "", customer or ""))
+            add_rows(part.tables.setdefault("anomaly_days", {}), [(day_name(day), flags)])
+        buyer = names[customer] if customer else ""
+        suspect = Suspect(-value, batch.ids[row] or "", batch.timestamps[row] or "", buyer)
+        part.suspects.setdefault(kind, []).append(suspect)

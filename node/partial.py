@@ -41,7 +41,11 @@ class Suspect(msgspec.Struct, gc=False, order=True):
 
 
 class Part(msgspec.Struct):
-    """Exact sums; each table's columns are named in `TABLES`."""
+    """Exact sums; each table's columns are named in `TABLES`.
+
+    `ids` has the first day (YYYYMMDD) of every valid transaction id, `repeats` how often those occur that do more
+    than once.
+    """
 
     schema_version: int = SCHEMA_VERSION
     rules: dict[str, Any] = {}
@@ -52,7 +56,8 @@ class Part(msgspec.Struct):
     tables: dict[str, Table] = {}
     bad_records: list[BadRecord] = []
     suspects: dict[str, list[Suspect]] = {}
-    ids: dict[str, list[int]] = {}
+    ids: dict[str, int] = {}
+    repeats: dict[str, int] = {}
 
 
 COUNTS = (
@@ -93,11 +98,14 @@ def add_rows(table: Table, rows: Iterable[tuple[str, list[int]]]) -> None:
         table[key] = values if known is None else [a + b for a, b in zip(known, values, strict=True)]
 
 
-def add_ids(ids: dict[str, list[int]], more: Iterable[tuple[str, list[int]]]) -> None:
-    """Add occurrences of transaction ids, [how often, first day]."""
-    for key, values in more:
-        known = ids.get(key)
-        ids[key] = values if known is None else [known[0] + values[0], min(known[1], values[1])]
+def add_ids(part: Part, ids: dict[str, int], repeats: dict[str, int]) -> None:
+    """Add transaction ids with their first day, and how often they occur where that is more than once."""
+    for key in ids.keys() & part.ids.keys():
+        part.repeats[key] = part.repeats.get(key, 1) + repeats.get(key, 1)
+        ids[key] = min(ids[key], part.ids[key])
+    for key in repeats.keys() - part.ids.keys():
+        part.repeats[key] = repeats[key]
+    part.ids.update(ids)
 
 
 def add_counts(counts: dict[str, int], more: dict[str, int]) -> None:
@@ -119,7 +127,7 @@ def merge_into(target: Part, more: Part) -> None:
     add_counts(target.unknown_fields, more.unknown_fields)
     for name, table in more.tables.items():
         add_rows(target.tables.setdefault(name, {}), table.items())
-    add_ids(target.ids, more.ids.items())
+    add_ids(target, more.ids, more.repeats)
     target.bad_records = smallest(target.bad_records + more.bad_records, MAX_ERRORS)
     for name, suspects in more.suspects.items():
         target.suspects.setdefault(name, []).extend(suspects)

@@ -223,17 +223,12 @@ def pattern(row: Json) -> Json:
 
 def anomaly_counts(part: Part) -> dict[str, int]:
     """How many of each type; of an id that occurs n times, n - 1 are repeated."""
-    repeated = repeats(part)
+    repeated = part.repeats
     return {
         **{name: part.counts.get(name, 0) for name in ANOMALY_TYPES},
         "duplicate_transaction_id": sum(repeated.values()) - len(repeated),
         "frequent_customer": len(frequent(part)),
     }
-
-
-def repeats(part: Part) -> dict[str, int]:
-    """Transaction ids that occur more than once, and how often."""
-    return {key: row[0] for key, row in part.ids.items() if row[0] > 1}
 
 
 def frequent(part: Part) -> dict[str, int]:
@@ -247,7 +242,7 @@ def anomaly_lists(part: Part, count: int | None) -> list[list[Json]]:
     limits = part.rules["anomalies"]
     return [
         suspects("high_value", part, 100, limits["high_value"], count),
-        largest("duplicate_transaction_id", "transaction_id", repeats(part), 1, count),
+        largest("duplicate_transaction_id", "transaction_id", part.repeats, 1, count),
         suspects("high_quantity", part, 1000, limits["high_quantity"], count),
         largest("frequent_customer", "customer_id", frequent(part), limits["frequent_customer"], count),
         suspects("total_mismatch", part, 100, limits["total_mismatch"], count),
@@ -289,6 +284,6 @@ def by_day(part: Part) -> dict[str, dict[str, int]]:
 def repeats_by_day(part: Part) -> dict[str, int]:
     """All transactions of a day less the ids that are seen for the first time on it."""
     repeated = {day: row[2] for day, row in part.tables.get("days", {}).items()}
-    for first, count in Counter(row[1] for row in part.ids.values()).items():
+    for first, count in Counter(part.ids.values()).items():
         repeated[day_name(first)] = repeated.get(day_name(first), 0) - count
     return {day: count for day, count in repeated.items() if count > 0}

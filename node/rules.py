@@ -2,7 +2,8 @@
 
 A function gets a batch's tables and the user's settings and says which rows break the rule. A rule about
 `line_items.` fields answers for the rows of `lines`, every other for the rows of `transactions`. A missing number
-is NaN, and no comparison with NaN is true. The first two rules, `required` and `type`, come with the reading.
+is NaN, and no comparison with NaN is true; texts are codes, and `batch.names` says what they stand for. The first
+two rules, `required` and `type`, come with the reading.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ Mask = npt.NDArray[np.bool_]
 
 def wrong_timestamp(batch: Batch, settings: Settings) -> Any:
     """A timestamp that is no RFC 3339 date and time."""
-    return (batch.transactions["day"] == 0) & batch.transactions["timestamp"].notna()
+    return (batch.transactions["day"] == 0) & ~marked(batch, batch.missing.get("timestamp", []))
 
 
 def no_line_items(batch: Batch, settings: Settings) -> Any:
@@ -122,14 +123,19 @@ def missing(batch: Batch, name: str) -> Mask:
     if name == "line_items":
         return np.asarray(batch.transactions["line_count"] < 0)
     line_field = name.removeprefix("line_items.")
-    if name not in batch.gaps and (line_field in batch.lines if line_field != name else name in batch.transactions):
-        return np.zeros(len(batch.transactions), np.bool_)
     if line_field != name and line_field in batch.lines:
-        return of_transactions(batch, name, np.asarray(batch.lines[line_field].isna()))
+        return of_transactions(batch, name, absent(batch.lines[line_field]))
     if name in batch.transactions:
-        return np.asarray(batch.transactions[name].isna())
-    absent = ~marked(batch, batch.present.get(name, []))
-    return absent & np.asarray(batch.transactions["line_count"] > 0) if line_field != name else absent
+        return absent(batch.transactions[name])
+    if name in ("transaction_id", "timestamp", "customer.email"):
+        return marked(batch, batch.missing.get(name, []))
+    lacking = ~marked(batch, batch.present.get(name, []))
+    return lacking & np.asarray(batch.transactions["line_count"] > 0) if line_field != name else lacking
+
+
+def absent(column: Any) -> Mask:
+    """Where a column has no value: NaN among numbers, code 0 among texts."""
+    return np.asarray(column.isna() if column.dtype == np.float64 else column == 0)
 
 
 def of_transactions(batch: Batch, name: str, rows: Mask) -> Mask:

@@ -70,9 +70,9 @@ def list_errors(
     for finding in findings:
         for row in np.flatnonzero(finding.rows).tolist():
             errors[row].append(f"{finding.rule}: {finding.field}")
-    columns = [table[name].tolist() for name in ("file", "index", "transaction_id")]
-    for row, file, index, identity in zip(errors, *columns, strict=True):
-        record = BadRecord(identity or "", sorted(errors[row]), names[file], index)
+    columns = [table[name].tolist() for name in ("file", "index")]
+    for row, file, index in zip(errors, *columns, strict=True):
+        record = BadRecord(batch.ids[row] or "", sorted(errors[row]), names[file], index)
         parts[file].bad_records.append(record)
     for file in set(columns[0]):
         parts[file].bad_records = smallest(parts[file].bad_records, MAX_ERRORS)

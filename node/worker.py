@@ -128,7 +128,7 @@ class Worker:
             batch = self.collector.batch()
             valid = validate(batch, self.settings, self.parts, self.names)
             fold(batch, valid, self.settings, self.parts)
-        self.collector = Collector(self.settings.required.extra)
+        self.collector.clear()
 
     def finish(self) -> None:
         """Analyse the rest of the tasks read so far; whole files get their reports."""
