@@ -13,13 +13,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from batchkit.local.batch import containers
+from batchkit.local.batch.errors import failure
 from batchkit.local.batch.formats import Json, limit
 from batchkit.local.batch.runner import MARK, Outcome, search_path
 from batchkit.local.batch.runner import run as run_process
 from batchkit.local.batch.state import Node, Pool, State
 from batchkit.local.batch.transfer import Cancelled, TransferError
-
-_RUNNERS = run_process
 
 
 @dataclass
@@ -90,8 +90,9 @@ async def execute(state: State, pool: Pool, node: Node, order: Order) -> Result:
     try:
         await loop.run_in_executor(state.executor, _prepare, state, pool, order, stop)
         order.started()
-        outcome = await _process(state, pool, order)
-        result = Result(outcome.exit_code, outcome.failure)
+        outcome = await _process(state, pool, node, order)
+        unstarted = outcome.failure is not None and outcome.exit_code is None and outcome.failure["code"] != "TaskEnded"
+        result = Result(outcome.exit_code, outcome.failure, before=unstarted)
         await loop.run_in_executor(state.executor, _deliver, state, pool, order, result, stop)
     except TransferError as problem:
         return Result(failure=problem.info, before=True)
@@ -109,9 +110,36 @@ def _prepare(state: State, pool: Pool, order: Order, stop: threading.Event) -> N
         state.transfer.download(entries, order.folder / "wd", identities(pool), stop)
 
 
-async def _process(state: State, pool: Pool, order: Order) -> Outcome:
+async def _process(state: State, pool: Pool, node: Node, order: Order) -> Outcome:
     seconds = limit((order.body.get("constraints") or {}).get("maxWallClockTime"))
+    inside = order.body.get("containerSettings")
+    if inside and (refused := state.faults.image(pool.id, str(inside.get("imageName")))):
+        return Outcome(failure=refused)
+    engine = await state.engine() if inside else None
+    if inside and engine is not None:
+        container = _container(state, pool, node, order, engine)
+        if await containers.available(container):
+            _note_container(order, inside, "The image ran.")
+            return await containers.run(container, order.body["commandLine"], order.env, seconds)
+        if not container.own_registry:
+            return Outcome(failure=failure("ContainerInvalidImage", ImageName=container.image))
+    if inside:
+        _note_container(order, inside, "No engine here has the image: the command ran as a process.")
     return await run_process(order.body["commandLine"], order.folder, order.env, seconds)
+
+
+def _container(state: State, pool: Pool, node: Node, order: Order, engine: str) -> containers.Container:
+    settings = order.body["containerSettings"]
+    config = pool.doc["virtualMachineConfiguration"].get("containerConfiguration") or {}
+    listed = [settings.get("registry"), *(config.get("containerRegistries") or [])]
+    ours = [str(r.get("registryServer")) for r in listed if r and r.get("identityReference")]
+    own = any(str(settings["imageName"]).startswith(f"{server}/") for server in ours)
+    return containers.Container(engine, settings, order.folder, node.root, state.nodes_dir, own)
+
+
+def _note_container(order: Order, settings: Json, said: str) -> None:
+    note = {"containerId": "", "state": said, "error": ""}
+    order.body.get("executionInfo", {})["containerInfo"] = note
 
 
 def _deliver(state: State, pool: Pool, order: Order, result: Result, stop: threading.Event) -> None:

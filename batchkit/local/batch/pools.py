@@ -15,6 +15,7 @@ from batchkit.local.batch.network import check_references
 from batchkit.local.batch.state import Pool, State
 
 IMAGES: list[Json] = json.loads(files(__package__).joinpath("images.json").read_text("utf-8"))
+RUNNER = "batchkit-local-tasks-run-as"
 POOL_QUOTA = 100
 DELETING = 10.0  # seconds, by the service's clock, beyond its nodes' leaving
 ENABLE_AUTOSCALE_EVERY = 30.0
@@ -43,7 +44,7 @@ def create(state: State, body: Json, identity: Json | None = None, option: str =
         raise error("PoolQuotaReached")
     if body.get("enableAutoScale"):
         allocation.check_formula(body["autoScaleFormula"])
-    pool = Pool(_document(state, body), {"option": option})
+    pool = Pool(_document(state, body), {"option": option}, runner=state.runs_tasks)
     if identity:
         pool.doc["identity"] = identity
     state.save_pool(pool)
@@ -82,8 +83,14 @@ def _begin(state: State, pool: Pool, option: str) -> None:
 
 
 def view(pool: Pool) -> Json:
-    """Return a pool's document as it is now, with its nodes counted."""
+    """Return a pool's document as it is now, with its nodes counted.
+
+    A pool with a container configuration says in its metadata what runs its container tasks here.
+    """
     doc = dict(pool.doc)
+    if doc["virtualMachineConfiguration"].get("containerConfiguration"):
+        kept = [item for item in doc.get("metadata") or [] if item.get("name") != RUNNER]
+        doc["metadata"] = [*kept, {"name": RUNNER, "value": pool.runner}]
     doc["currentDedicatedNodes"] = sum(n.doc["isDedicated"] for n in pool.nodes.values())
     doc["currentLowPriorityNodes"] = len(pool.nodes) - doc["currentDedicatedNodes"]
     return {key: value for key, value in doc.items() if value is not None}

@@ -51,10 +51,11 @@ async def run(command_line: str, folder: Path, env: Mapping[str, str], seconds: 
         words = shlex.split(command_line)
     except ValueError as problem:
         return Outcome(failure=failure("CommandLaunchFailed", Reason=problem))
-    return await _run(words, folder, env, seconds)
+    return await run_words(words, folder, env, seconds)
 
 
-async def _run(words: list[str], folder: Path, env: Mapping[str, str], seconds: float | None) -> Outcome:
+async def run_words(words: list[str], folder: Path, env: Mapping[str, str], seconds: float | None) -> Outcome:
+    """Run a program with its arguments, as `run` does."""
     with contextlib.ExitStack() as files:
         out, err = (files.enter_context((folder / name).open("wb")) for name in _OUTPUTS)
         try:

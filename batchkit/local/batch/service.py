@@ -21,6 +21,7 @@ from batchkit.local.batch import (  # noqa: F401 - their operations register the
 )
 from batchkit.local.batch.allocation import sample, stop_autoscale
 from batchkit.local.batch.app import make_app
+from batchkit.local.batch.containers import remove_leftovers
 from batchkit.local.batch.faults import Fault, Faults, read_file
 from batchkit.local.batch.runner import kill_leftovers
 from batchkit.local.batch.state import State
@@ -49,19 +50,15 @@ class Service:
         self.batch_app: Starlette = make_app(self.state)
         self.arm_app: Starlette = make_arm_app(self.state)
 
-    @property
-    def nodes_dir(self) -> str:
-        """The folder of every node's files."""
-        return str(self.state.config.state_dir / "nodes")
-
     async def start(self) -> None:
         """Go on from what was kept; takes requests afterwards.
 
         Processes that an earlier run left behind are ended before their tasks are queued again.
         """
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self.state.executor, kill_leftovers, self.state.config.state_dir / "nodes")
+        await loop.run_in_executor(self.state.executor, kill_leftovers, self.state.nodes_dir)
         recovery.load(self.state)
+        self.state.spawn(self._clear_containers(), "leftover containers")
         loop.run_in_executor(self.state.executor, self.state.transfer.warm)
         self.state.spawn(sample(self.state), "samples")
         self.state.faults.schedule(self.state)
@@ -76,12 +73,20 @@ class Service:
                 run.end("shutdown")
         await self._end_loops()
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self.state.executor, kill_leftovers, self.state.config.state_dir / "nodes")
+        await loop.run_in_executor(self.state.executor, kill_leftovers, self.state.nodes_dir)
         self.state.transfer.pool.shutdown(wait=True, cancel_futures=True)
         self.state.executor.shutdown(wait=True, cancel_futures=True)
         self.state.store.close()
         if not self.state.config.keep:
-            shutil.rmtree(self.nodes_dir, ignore_errors=True)
+            shutil.rmtree(self.state.nodes_dir, ignore_errors=True)
+
+    async def _clear_containers(self) -> None:
+        engine = await self.state.engine()
+        self.state.runs_tasks = engine or "processes"
+        for pool in self.state.pools.values():
+            pool.runner = self.state.runs_tasks
+        if engine is not None and self.state.config.keep:
+            await asyncio.to_thread(remove_leftovers, engine, self.state.nodes_dir)
 
     async def _end_loops(self) -> None:
         going = [task for task in self.state.tasks if not task.done()]

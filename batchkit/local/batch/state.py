@@ -89,7 +89,7 @@ class Pool:
     samples: deque[tuple[datetime, dict[str, float]]] = field(default_factory=lambda: deque(maxlen=SAMPLES_KEPT))
     autoscale: asyncio.Task[None] | None = None
     resizing: asyncio.Task[None] | None = None
-    preempted: int = 0
+    runner: str = "processes"  # or the container engine that runs its container tasks
     kicked: bool = False
 
     @property
@@ -160,12 +160,26 @@ class State:
         self.executor = ThreadPoolExecutor(8, thread_name_prefix="transfer")
         self.tasks: set[asyncio.Task[Any]] = set()
         self.stopping = False
-        self.container_engine: str | None = None
+        self.runs_tasks = "processes"  # or the container engine that does
+        self._engine: asyncio.Future[str | None] | None = None
 
     @property
     def url(self) -> str:
         """The data plane's address."""
         return self.config.batch_url.rstrip("/")
+
+    @property
+    def nodes_dir(self) -> Path:
+        """The folder of every node's files."""
+        return self.config.state_dir / "nodes"
+
+    async def engine(self) -> str | None:
+        """Return the container engine that answers on this machine, None where none does; looked for once."""
+        from batchkit.local.batch.containers import find_engine
+
+        if self._engine is None:
+            self._engine = asyncio.get_running_loop().run_in_executor(self.executor, find_engine)
+        return await asyncio.shield(self._engine)
 
     async def wait(self, seconds: float) -> None:
         """Wait by the service's clock."""
