@@ -37,6 +37,16 @@ def test_a_fresh_local_azure_is_well(place):
     assert not ill(doctor.examine())
 
 
+def test_the_image_is_the_one_of_the_rule(place):
+    found = machines.choose(batchkit.connect())
+    assert found == {
+        "publisher": "microsoft-dsvm",
+        "offer": "ubuntu-hpc",
+        "sku": "2404",
+        "node_agent": "batch.node.ubuntu 24.04",
+    }
+
+
 def test_no_local_azure_is_one_line(monkeypatch):
     for name in ("BATCHKIT_BATCH_URL", "BATCHKIT_BLOB_URL"):
         monkeypatch.delenv(name, raising=False)
@@ -62,16 +72,6 @@ def test_each_illness_is_named_with_what_to_do(place):
     assert "whose support ends" in ill(doctor.examine())["image support"]
     take("Azure Batch Data Contributor")
     assert "no role: give whoever runs this Azure Batch" in ill(doctor.examine())["permission and network"]
-
-
-def test_the_image_is_the_one_of_the_rule(place):
-    found = machines.choose(batchkit.connect())
-    assert found == {
-        "publisher": "microsoft-dsvm",
-        "offer": "ubuntu-hpc",
-        "sku": "2404",
-        "node_agent": "batch.node.ubuntu 24.04",
-    }
 
 
 def refused(error):
