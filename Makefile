@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 LOCKS := pyproject.toml node/pyproject.toml .constraints.txt batchkit/local/azurite/package-lock.json
 
-.PHONY: run test lab help lint types tests notebooks environment
+.PHONY: run test lab help lint types tests notebooks sdk-tests az environment
 
 run: $(READY)
 	@$(BIN)/batchkit run
@@ -33,6 +33,12 @@ notebooks: $(READY)
 
 pictures: $(READY)  ## draw the README's picture from the newest run
 	@$(BIN)/python tests/pictures.py
+
+sdk-tests: $(READY)  ## azure-batch's own tests and sample against the local Azure
+	@$(BIN)/python tests/sdk/run.py
+
+az: $(READY)  ## the az command line against the local Azure, by account key
+	@$(BIN)/python tests/az.py
 
 environment: $(READY)  ## write environment.yml from pyproject.toml
 	@$(BIN)/python tests/environment.py > environment.yml

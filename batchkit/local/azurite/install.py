@@ -55,7 +55,7 @@ def install() -> Path:
     place.parent.mkdir(parents=True, exist_ok=True)
     with _alone(place.parent):
         if not installed():
-            print("Installing Azurite (once, about 20 seconds)", file=sys.stderr)
+            print("Installing Azurite (once)", file=sys.stderr)
             _replace(place)
     return place
 
