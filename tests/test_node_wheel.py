@@ -1,0 +1,77 @@
+"""The worker alone: its wheel in an environment without Azure, matplotlib or Jupyter, and its Dockerfile linted."""
+
+import json
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FORBIDDEN = ("azure", "batchkit", "matplotlib", "jupyter", "pyarrow", "IPython")
+
+
+def run(*command: str | Path, folder: Path) -> str:
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment, timeout=250)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an environment in it that has the worker's wheel and what it depends on."""
+    folder = tmp_path_factory.mktemp("alone")
+    source = folder / "source"
+    source.mkdir()
+    for path in [*(ROOT / "node").glob("*.py"), ROOT / "node" / "pyproject.toml", ROOT / "node" / "README.md"]:
+        (source / path.name).write_bytes(path.read_bytes())
+    run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, source, folder=folder)
+    venv.create(folder / "env", with_pip=True)
+    wheel = next(folder.glob("batchkit_node-*.whl"))
+    run(folder / "env/bin/python", "-m", "pip", "install", "--quiet", wheel, folder=folder)
+    return folder
+
+
+def test_the_wheel_does_the_whole_work_alone(alone: Path) -> None:
+    python = alone / "env/bin/python"
+    listed = run(python, "-m", "pip", "list", "--format=json", folder=alone)
+    names = {entry["name"].lower() for entry in json.loads(listed)}
+    assert names <= {
+        "batchkit-node", "msgspec", "numpy", "pandas", "pip", "python-dateutil", "setuptools", "six", "tzdata",
+    }  # fmt: skip
+    planted = json.loads(run(python, "-m", "node", "generate", "--transactions", "600", "--output", "in", folder=alone))
+    (alone / "rules.toml").write_text(run(python, "-m", "node", "rules", folder=alone))
+    run(python, "-m", "node", "process", "in", "--output", "out", "--rules", "rules.toml", folder=alone)
+    run(python, "-m", "node", "merge", "out", "--output", "summary.json", "--tables", "tables", folder=alone)
+    summary = json.loads((alone / "summary.json").read_bytes())
+    assert summary["validation"]["total_transactions"] == 600
+    assert summary["anomalies"]["counts"]["total_mismatch"] == planted["total_mismatch"]
+    tables = ["anomalies", "categories", "customers", "days", "errors", "products"]
+    assert sorted(path.stem for path in (alone / "tables").iterdir()) == tables
+
+
+def test_no_part_of_the_worker_brings_in_what_it_must_not(alone: Path) -> None:
+    code = f"""
+import importlib, pkgutil, sys, node
+for module in pkgutil.iter_modules(node.__path__):
+    if module.name != "__main__":
+        importlib.import_module("node." + module.name)
+print([name for name in {FORBIDDEN!r} if name in sys.modules])
+"""
+    assert run(alone / "env/bin/python", "-c", code, folder=alone).strip() == "[]"
+
+
+def test_the_contract_needs_the_standard_library_alone() -> None:
+    code = "import sys, node.contract; print({name.split('.')[0] for name in sys.modules} - sys.stdlib_module_names)"
+    found = run(sys.executable, "-S", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {code}", folder=ROOT)
+    assert eval(found) <= {"node", "__main__"}
+
+
+def test_the_dockerfile_is_clean() -> None:
+    run(Path(sys.executable).parent / "hadolint", ROOT / "node" / "Dockerfile", folder=ROOT)
+    text = (ROOT / "node" / "Dockerfile").read_text()
+    assert "ENTRYPOINT" not in text.replace("no ENTRYPOINT", "")
+    assert text.count("AS build") == 1
