@@ -16,6 +16,7 @@ from azure.batch import BatchClient
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 from batch_clients import Azure, wait_for
+from batch_schema import schema
 from conftest import running_local_azure
 
 from batchkit.local.batch.coverage import coverage
@@ -53,6 +54,43 @@ def test_coverage_page_is_the_table_of_handlers() -> None:
     assert (ROOT / "batchkit/local/COVERAGE.md").read_text() == coverage(), (
         "run python -m batchkit.local.batch.coverage"
     )
+
+
+def test_schema_is_the_client_s() -> None:
+    written = (ROOT / "batchkit/local/batch/schema.json").read_text()
+    assert written == schema(), "run python tests/batch_schema.py > batchkit/local/batch/schema.json"
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"id": "x", "poolInfo": {"poolId": "p"}, "nonsense": 1}, "InvalidRequestBody"),
+        ({"id": 5, "poolInfo": {"poolId": "p"}}, "InvalidRequestBody"),
+        ({"id": "x", "poolInfo": "p"}, "InvalidRequestBody"),
+        ({"id": "x"}, "MissingRequiredProperty"),
+        ({"id": "x", "poolInfo": {"poolId": "p"}, "onAllTasksComplete": "sometimes"}, "InvalidPropertyValue"),
+        ({"id": "x" * 65, "poolInfo": {"poolId": "p"}}, "InvalidPropertyValue"),
+        ({"id": "x", "poolInfo": {"poolId": "p"}, "priority": 2000}, "InvalidPropertyValue"),
+        ({"id": "x", "poolInfo": {"poolId": "p"}, "constraints": {"maxWallClockTime": "5m"}}, "InvalidRequestBody"),
+        ([], "InvalidRequestBody"),
+    ],
+)
+def test_bodies_that_do_not_fit_are_refused(azure: Azure, body: object, code: str) -> None:
+    answer = azure.send("POST", "/jobs?api-version=2025-06-01", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
+
+
+def test_older_clients_may_send_what_is_gone_since(azure: Azure) -> None:
+    image = {"publisher": "p", "offer": "o", "sku": "s"}
+    machine = {"imageReference": image, "nodeAgentSKUId": "batch.node.ubuntu 24.04"}
+    body = {
+        "id": "old",
+        "vmSize": "s",
+        "virtualMachineConfiguration": machine,
+        "targetNodeCommunicationMode": "simplified",
+    }
+    assert azure.send("POST", "/pools?api-version=2024-02-01.19.0", json=body).status_code == 201
+    gone(azure, "old")
 
 
 def test_schedule_makes_jobs_one_after_the_other(azure: Azure) -> None:

@@ -21,6 +21,7 @@ from batchkit.local.arm.account import account
 from batchkit.local.batch import allocation, pools
 from batchkit.local.batch.checks import check_interval, check_start_task
 from batchkit.local.batch.errors import BatchError, error
+from batchkit.local.batch.faults import Dropped, Hangup
 from batchkit.local.batch.formats import Json, touch
 from batchkit.local.batch.state import Pool, State, log
 from batchkit.local.resources import access, image_routes, routes
@@ -66,6 +67,8 @@ def _guarded(state: State, handler: Handler) -> Callable[[Request], Awaitable[Re
             return await handler(state, request)
         except BatchError as failure:
             return refusal(failure)
+        except Dropped:
+            return Hangup()
         except Exception:
             log.exception("%s failed", handler.__name__)
             return refusal(error("InternalServerError", "The server met an error.", 500))

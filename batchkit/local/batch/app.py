@@ -20,10 +20,10 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from batchkit.local.batch import admin, lenient
+from batchkit.local.batch import admin, lenient, schema
 from batchkit.local.batch.call import HANDLERS, OPERATIONS, Call, Reply
 from batchkit.local.batch.errors import BatchError, body, error
-from batchkit.local.batch.faults import Dropped
+from batchkit.local.batch.faults import Dropped, Hangup
 from batchkit.local.batch.keys import verify_shared_key
 from batchkit.local.batch.state import State, log
 from batchkit.local.resources import access
@@ -66,17 +66,6 @@ def _admin(state: State) -> Callable[[Request], Awaitable[Response]]:
         return await admin.faults(state, request)
 
     return endpoint
-
-
-class Hangup(Response):
-    """No response: the connection's end (under another server than uvicorn, after headers alone)."""
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Break the connection off."""
-        transport = getattr(getattr(receive, "__self__", None), "transport", None)
-        if transport is not None:
-            transport.abort()
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
 
 
 class _Unrouted:
@@ -166,6 +155,7 @@ async def answer(state: State, name: str, request: Request) -> Response:
             raise error("NotImplemented", f"The local Azure Batch does not implement {name}.", 501, Operation=name)
         call = Call(state, name, dict(request.path_params), dict(request.query_params), dict(request.headers))
         call.body = await _read(request)
+        _check_body(call)
         reply = await handler(call)
     except BatchError as failure:
         return refusal(state, failure, request, request_id)
@@ -175,6 +165,12 @@ async def answer(state: State, name: str, request: Request) -> Response:
         log.exception("%s failed", name)
         return refusal(state, error("InternalError"), request, request_id)
     return _respond(state, reply, request, request_id)
+
+
+def _check_body(call: Call) -> None:
+    model = OPERATIONS[call.operation].get("body")
+    if model is not None:
+        schema.check(call.body, model, call.query["api-version"] == API_VERSION)
 
 
 async def _read(request: Request) -> Any:

@@ -15,6 +15,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from starlette.responses import Response
+
 from batchkit.local.batch.errors import BatchError, error, failure
 from batchkit.local.batch.formats import Json
 from batchkit.local.batch.transfer import TransferError
@@ -126,6 +128,17 @@ def read_file(path: Path) -> list[Fault]:
 
 class Dropped(Exception):  # noqa: N818 - not an error of the service: the connection just ends
     """The call's connection is to be dropped without an answer."""
+
+
+class Hangup(Response):
+    """No response: the connection's end (under another server than uvicorn, after headers alone)."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Break the connection off."""
+        transport = getattr(getattr(receive, "__self__", None), "transport", None)
+        if transport is not None:
+            transport.abort()
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
 
 
 class Faults:
