@@ -14,6 +14,7 @@ from batchkit.local.azurite import process as azurite
 from batchkit.local.config import CONTAINERS, LocalConfig, SharedKey
 from batchkit.local.guard import MARK
 from batchkit.local.identity import Identity
+from batchkit.local.record import recorded
 from batchkit.local.servers import Server, address, bind
 from batchkit.local.state import State
 from batchkit.local.tokens import STORAGE_AUDIENCE, Tokens
@@ -75,8 +76,8 @@ async def start(
     stack.push_async_callback(_bounded, service.stop)
     identity = Identity(config.tokens)
     servers = [
-        Server(service.batch_app, batch, certificates),
-        Server(service.arm_app, arm, certificates),
+        Server(recorded(service.batch_app), batch, certificates),
+        Server(recorded(service.arm_app), arm, certificates),
         Server(identity.app(), metadata),
     ]
     stack.push_async_callback(_stop_all, servers)
