@@ -75,7 +75,7 @@ def expected(data: bytes) -> int | None:
 def complaint(data: bytes, folder: Path) -> str | None:
     """What is wrong with the worker's answer to these bytes, if anything."""
     (folder / "x.json").write_bytes(data)
-    started = time.perf_counter()
+    started = time.process_time()
     try:
         with contextlib.redirect_stderr(io.StringIO()):
             process([folder / "x.json"], folder / "out", Settings())
@@ -84,8 +84,8 @@ def complaint(data: bytes, folder: Path) -> str | None:
     report: dict[str, Any] = json.loads((folder / "out" / "x.report.json").read_bytes())
     wanted = expected(data)
     found = None if report["status"] == "rejected" else report["validation"]["total_transactions"]
-    if time.perf_counter() - started > 10:
-        return "it took more than ten seconds"
+    if time.process_time() - started > 10:
+        return "it took more than ten seconds of a processor"
     if wanted != found and wanted != -1 and b"[" * MAX_DEPTH not in data:
         return f"json finds {wanted} records, the worker {found}: {report['rejection']}"
     offset = (report["rejection"] or {}).get("byte_offset")

@@ -1,0 +1,178 @@
+"""make bench: the worker against bare orjson, polars and duckdb, whole processes, in environments of their own.
+
+Each goal is a ratio of two programs that were run in turns on the same machine, the median of several pairs, so a
+machine that is busy with other work slows both sides. Prints a table and keeps the figures in tests/measured.json.
+"""
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+import venv
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(ROOT / "tests")]
+
+from measured import record  # noqa: E402
+
+import data  # noqa: E402 - found by the path above
+
+ORJSON = "import orjson, sys; orjson.loads(open(sys.argv[1], 'rb').read())"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A process's wall seconds, processor seconds and the largest process's peak MiB."""
+
+    seconds: float
+    processor: float
+    peak: float
+
+
+def measure(command: list[str | Path]) -> Run:
+    """Run a command to its end and see what it took."""
+    started = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=HERE)
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - started
+    said = process.stderr.read().decode()[-500:] if process.stderr else ""
+    if os.waitstatus_to_exitcode(status):
+        raise SystemExit(f"{command} failed: {said}")
+    return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+class Bench:
+    """The programs, the data and the figures."""
+
+    def __init__(self, folder: Path, pairs: int) -> None:
+        self.folder, self.pairs = folder, pairs
+        self.figures: dict[str, object] = {}
+        self.out = folder / "out"
+        self.node = environment(folder / "env-node", [str(ROOT / "node")])
+        self.others = environment(folder / "env-others", ["orjson", "polars", "duckdb"])
+
+    def process(self, source: Path) -> list[str | Path]:
+        """The worker's command."""
+        return [self.node, "-m", "node", "process", source, "--output", self.out]
+
+    def merge(self) -> list[str | Path]:
+        """The command that merges what `process` left."""
+        return [self.node, "-m", "node", "merge", self.out, "--output", self.folder / "summary.json"]
+
+    def other(self, name: str, source: Path) -> list[str | Path]:
+        """An opponent's command."""
+        if name == "orjson":
+            return [self.others, "-c", ORJSON, source]
+        return [self.others, HERE / f"{name}_report.py", source, self.folder / f"{name}.json"]
+
+    def ratio(self, name: str, goal: float, ours: list[str | Path], theirs: list[str | Path], pairs: int = 0) -> None:
+        """One goal: the median ratio of pairs of runs, by the clock and by processor time."""
+        runs = [(measure(ours), measure(theirs)) for _ in range(pairs or self.pairs)]
+        wall = statistics.median(our.seconds / their.seconds for our, their in runs)
+        processor = statistics.median(our.processor / their.processor for our, their in runs)
+        ours_median, theirs_median = (statistics.median(pair[side].seconds for pair in runs) for side in (0, 1))
+        peaks = [max(pair[side].peak for pair in runs) for side in (0, 1)]
+        self.keep(
+            name, goal, wall, processor_ratio=round(processor, 2), seconds=round(ours_median, 2),
+            their_seconds=round(theirs_median, 2), peak_mib=round(peaks[0]), their_peak_mib=round(peaks[1]),
+        )  # fmt: skip
+
+    def keep(self, name: str, goal: float, value: float, **more: object) -> None:
+        """Print a line of the table and remember the figure."""
+        verdict = "met" if value <= goal else "MISSED"
+        rest = ", ".join(f"{key} {figure}" for key, figure in more.items())
+        print(f"{name:<46} {value:8.2f}  goal {goal:<6g} {verdict:<7} {rest}", flush=True)
+        self.figures[name] = {"value": round(value, 3), "goal": goal, **more}
+
+
+def environment(folder: Path, packages: list[str]) -> Path:
+    """An environment with the packages alone; the worker is installed anew each time, as a wheel would be."""
+    python = folder / "bin/python"
+    if not python.exists():
+        venv.create(folder, with_pip=True)
+    again = ["--force-reinstall", "--no-deps"] if (folder / ".ready").exists() else []
+    if not again or "node" in folder.name:
+        source = packages
+        if "node" in folder.name:
+            copy = folder / "source"
+            shutil.rmtree(copy, ignore_errors=True)
+            shutil.copytree(ROOT / "node", copy, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info", "build"))
+            source = [str(copy)]
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *again, *source], check=True)
+        (folder / ".ready").touch()
+    return python
+
+
+def small(bench: Bench, records: list[tuple[bytes, bytes]]) -> None:
+    """A thousand transactions in one file, and a thousand files in one call."""
+    one = data.write(bench.folder / "1000.json", 1000, records, 1)
+    pandas = [measure([bench.node, "-c", "import pandas"]).seconds for _ in range(bench.pairs)]
+    whole = [measure(bench.process(one)).seconds for _ in range(bench.pairs)]
+    bench.keep("1,000: seconds beyond import pandas", 0.15, statistics.median(whole) - statistics.median(pandas))
+    files = data.many(bench.folder / "files", 1000, 37, records)
+    single = data.write(bench.folder / "37000.json", 37_000, records, 2)
+    runs = [(measure(bench.process(files)).seconds, measure(bench.process(single)).seconds) for _ in range(bench.pairs)]
+    many, alone = (statistics.median(pair[side] for pair in runs) for side in (0, 1))
+    bench.keep("1,000 files: milliseconds a file", 1.0, many - statistics.median(pandas))
+    bench.keep("1,000 files / one file with the same records", 1.2, statistics.median(a / b for a, b in runs))
+    print(f"{'':<46} {many:.2f} s and {alone:.2f} s")
+
+
+def medium(bench: Bench, records: list[tuple[bytes, bytes]]) -> None:
+    """A hundred thousand transactions."""
+    source = data.write(bench.folder / "100000.json", 100_000, records, 3)
+    for name, goal in (("orjson", 0.5), ("polars", 0.6), ("duckdb", 0.6)):
+        bench.ratio(f"100,000: process / {name}", goal, bench.process(source), bench.other(name, source))
+    dirty = data.write(bench.folder / "100000-dirty.json", 100_000, records, 3, dirty=0.02)
+    bench.ratio("100,000 with 2% dirt / clean", 1.3, bench.process(dirty), bench.process(source))
+
+
+def large(bench: Bench, records: list[tuple[bytes, bytes]]) -> None:
+    """A million transactions, and their merge."""
+    source = data.write(bench.folder / "1000000.json", 1_000_000, records, 4)
+    for name, goal in (("orjson", 0.12), ("duckdb", 0.3)):
+        bench.ratio(f"1,000,000: process / {name}", goal, bench.process(source), bench.other(name, source), 1)
+    bench.keep("1,000,000: peak MiB of process", 200, measure(bench.process(source)).peak)
+    merged = measure(bench.merge())
+    bench.keep("1,000,000: peak MiB of merge", 200, merged.peak, seconds=round(merged.seconds, 2))
+
+
+def curve(bench: Bench, records: list[tuple[bytes, bytes]], largest: int) -> None:
+    """Time and memory against size, for the chart."""
+    points = []
+    for size in (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000):
+        if size <= largest:
+            source = data.write(bench.folder / f"{size}.json", size, records, 5)
+            run = measure(bench.process(source))
+            points.append({"transactions": size, "seconds": round(run.seconds, 2), "peak_mib": round(run.peak)})
+            print(points[-1], flush=True)
+    bench.figures["curve"] = points
+
+
+def main() -> None:
+    """Make the data, run everything, print and keep the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--folder", type=Path, default=Path.home() / ".cache/batchkit-bench", help="data and environments"
+    )
+    parser.add_argument("--pairs", type=int, default=5, help="runs of each pair")
+    parser.add_argument("--largest", type=int, default=1_000_000, help="leave out what is larger")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    bench, records = Bench(options.folder.resolve(), options.pairs), data.pool()
+    small(bench, records)
+    medium(bench, records)
+    if options.largest >= 1_000_000:
+        large(bench, records)
+    curve(bench, records, options.largest)
+    record("bench", "make bench", **bench.figures)
+
+
+if __name__ == "__main__":
+    main()
