@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import papermill
@@ -64,19 +65,21 @@ def run(run_id: str, notebooks: list[Path], parameters: Mapping[str, Mapping[str
 
 def _execute(path: Path, folder: Path, values: dict[str, Any]) -> dict[str, Any]:
     started, error = _now(), None
-    try:
-        papermill.execute_notebook(
-            path,
-            folder / path.name,
-            values,
-            cwd=path.parent,
-            progress_bar=False,
-            config=Config(KernelManager={"transport": "ipc"}),  # a file of this user's, not a port of the machine's
-            stdout_file=sys.stdout,
-            stderr_file=sys.stderr,
-        )
-    except PapermillExecutionError as failure:
-        error = f"{failure.ename}: {failure.evalue}"
+    with TemporaryDirectory(prefix="batchkit-") as sockets:  # of this user alone; a port is open to the whole machine
+        kernel = Config(KernelManager={"transport": "ipc", "ip": f"{sockets}/kernel"})
+        try:
+            papermill.execute_notebook(
+                path,
+                folder / path.name,
+                values,
+                cwd=path.parent,
+                progress_bar=False,
+                config=kernel,
+                stdout_file=sys.stdout,
+                stderr_file=sys.stderr,
+            )
+        except PapermillExecutionError as failure:
+            error = f"{failure.ename}: {failure.evalue}"
     return {"notebook": path.name, "parameters": values, "started_at": started, "ended_at": _now(), "error": error}
 
 

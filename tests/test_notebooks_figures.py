@@ -19,7 +19,7 @@ FILES = 13
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """A run over a folder of thirteen files, one of which is replaced by text that is no JSON."""
+    """The README's run over a folder of one's own: thirteen files, one of them replaced by text that is no JSON."""
     home = tmp_path_factory.mktemp("workbench")
     shutil.copytree(ROOT / "notebooks", home / "notebooks")
     make = [
@@ -37,8 +37,12 @@ def run(tmp_path_factory):
     ]
     subprocess.run([sys.executable, *make], cwd=home, check=True, capture_output=True)
     (home / "mine/batch-0007.json").write_text("not json")
-    command = [BIN / "batchkit", "run", "-p", "data", home / "mine", "-p", "files_per_task", "2"]
-    done = subprocess.run(command, cwd=home, env=ENVIRONMENT, capture_output=True, text=True, timeout=200)
+    readme = (ROOT / "README.md").read_text()
+    [told] = re.findall(r"^\.venv/bin/(batchkit run .*)$", readme, re.M)
+    words = told.replace("path/to/my/json/files", str(home / "mine")).split()
+    done = subprocess.run(
+        [BIN / words[0], *words[1:]], cwd=home, env=ENVIRONMENT, capture_output=True, text=True, timeout=200
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     [folder] = (home / "runs").iterdir()
     return folder

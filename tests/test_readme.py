@@ -76,13 +76,6 @@ def test_the_local_azure_around_a_program(home):
     assert (done.returncode, done.stdout.strip()) == (0, "pools: 0"), done.stderr
 
 
-def test_a_run_with_parameters(home):
-    [command] = [c for c in COMMANDS if "data synthetic" in c]
-    done = run(command, home)
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert len(list((home / "runs").iterdir())) == 1
-
-
 def test_every_command_is_of_a_kind_that_is_run_here():
     known = ("make ", ".venv/bin/python -m node ", ".venv/bin/batchkit ")
     assert [c for c in COMMANDS if not c.startswith(known)] == []
