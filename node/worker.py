@@ -161,7 +161,7 @@ class Worker:
             counts = report["validation"]
             said = f"processed {counts['valid_transactions']} of {counts['total_transactions']}"
         write_whole(self.output / source.report, encode(report))
-        print(source.name, said, file=sys.stderr)
+        sys.stderr.write(f"{source.name} {said}\n")  # in one write: two processes share the stream
 
 
 def describe(job: Job) -> str:
