@@ -52,9 +52,9 @@ class Place:
 
 
 @contextmanager
-def subscription(folder: Path, speed: int = 1200) -> Iterator[Place]:
+def subscription(folder: Path, *options: str) -> Iterator[Place]:
     """A local Azure with nothing in it, set in this process's environment."""
-    with running_local_azure("--speed", str(speed)) as environment, pytest.MonkeyPatch.context() as patch:
+    with running_local_azure("--speed", "1200", *options) as environment, pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
         yield Place(folder, environment)

@@ -256,3 +256,12 @@ def test_the_local_profile_needs_no_settings_file(place, worker):
     assert session.settings.azure.batch.managed_identity_id.endswith("/userAssignedIdentities/pool")
     assert not failing(provision.verify(provision.target()))
     provision.destroy(provision.target(), "local", tell=Heard())
+
+
+def test_what_is_kept_works_after_a_restart(tmp_path):
+    for turn in (0, 1):
+        with subscription(tmp_path, "--state", str(tmp_path / "state")):
+            heard, target = Heard(), provision.target()
+            provision.apply(target, None, heard)
+            assert (heard[0] == "nothing to change") == bool(turn)
+            assert not failing(provision.verify(target))

@@ -12,7 +12,8 @@ The template, its parameters and why it is as it is: README.md in this folder.
 from batchkit.provision.applying import apply
 from batchkit.provision.checking import verify
 from batchkit.provision.destroying import destroy
+from batchkit.provision.image import WORKER
 from batchkit.provision.planning import plan
 from batchkit.provision.target import Target, target
 
-__all__ = ["Target", "apply", "destroy", "plan", "target", "verify"]
+__all__ = ["WORKER", "Target", "apply", "destroy", "plan", "target", "verify"]

@@ -6,6 +6,7 @@ way, builds that a subscription may not use, names that are taken.
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -42,12 +43,24 @@ class Resources:
     """The provisioned resources of one local Azure; used from the event loop's thread alone."""
 
     def __init__(self, config: LocalConfig, store: Store) -> None:
-        self.config, self.knobs, self.roles = config, Knobs(), Roles(self)
-        self._store = store
-        self._docs = {name.lower(): doc for _, name, doc in store.all("resource")}
+        self.config, self.knobs, self.roles, self._store = config, Knobs(), Roles(self), store
+        self._docs = {name.lower(): doc for _, name, doc in self._kept()}
         self._governed = {name.lower() for _, name, _ in store.all("governed")}
         self.registered = {*ALWAYS} | {name for _, name, _ in store.all("provider")}
         self.running: Json = {}
+
+    def _kept(self) -> list[tuple[str, str, Json]]:
+        """Return what an earlier run kept, with this run's addresses in the place of its own."""
+        old = {name: doc["url"] for _, name, doc in self._store.all("endpoint")}
+        text = json.dumps(self._store.all("resource"))
+        for name, url in (("blob", self.config.blob_url), ("batch", self.config.batch_url)):
+            address = url.removeprefix("https://").rstrip("/")
+            text = text.replace(old.get(name, address), address)
+            self._store.put("endpoint", "", name, {"url": address})
+        kept = [(parent, name, doc) for parent, name, doc in json.loads(text)]
+        for parent, name, doc in kept:
+            self._store.put("resource", parent, name, doc)
+        return kept
 
     def get(self, resource_id: str) -> Json | None:
         """Return a resource's document, None when there is none."""
