@@ -283,6 +283,8 @@ def by_day(part: Part) -> dict[str, dict[str, int]]:
 
 def repeats_by_day(part: Part) -> dict[str, int]:
     """All transactions of a day less the ids that are seen for the first time on it."""
+    if not part.repeats:
+        return {}
     repeated = {day: row[2] for day, row in part.tables.get("days", {}).items()}
     for first, count in Counter(part.ids.values()).items():
         repeated[day_name(first)] = repeated.get(day_name(first), 0) - count

@@ -6,6 +6,7 @@ RFC 3339, or a date and time with a space; the offset is optional. The leap seco
 import datetime
 import re
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -89,11 +90,13 @@ def is_date(number: int) -> bool:
     return True
 
 
+@cache
 def day_name(number: int) -> str:
     """YYYY-MM-DD of the number YYYYMMDD."""
     return f"{number // 10000:04d}-{number // 100 % 100:02d}-{number % 100:02d}"
 
 
+@cache
 def weekday_of(day: str) -> int:
     """0 for Monday to 6 for Sunday."""
     return datetime.date.fromisoformat(day).weekday()

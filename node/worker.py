@@ -3,6 +3,7 @@
 Files are read one after the other into common columns; when these are worth it, pandas analyses them all at once.
 """
 
+import gc
 import sys
 import time
 from collections.abc import Iterator
@@ -128,7 +129,10 @@ class Worker:
             batch = self.collector.batch()
             valid = validate(batch, self.settings, self.parts, self.names)
             fold(batch, valid, self.settings, self.parts)
+            del batch
         self.collector.clear()
+        if not gc.isenabled():
+            gc.collect()
 
     def finish(self) -> None:
         """Analyse the rest of the tasks read so far; whole files get their reports."""
