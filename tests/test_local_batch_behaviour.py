@@ -307,3 +307,20 @@ def started(program: list[str], monkeypatch: pytest.MonkeyPatch) -> tuple[subpro
         if name == "AZURE_TOKEN_CREDENTIALS":
             break
     return process, Azure(environment)
+
+
+def test_task_folders_go_when_their_retention_is_over(azure: Azure) -> None:
+    azure.pool("short")
+    azure.job("short", "short")
+    soon = m.BatchTaskConstraints(retention_time=datetime.timedelta(minutes=1))
+    azure.batch.create_tasks("short", [task("1", "echo 1", constraints=soon), task("2", "echo 2")])
+    azure.ended("short", "1")
+    azure.ended("short", "2")
+
+    def cleaned() -> bool:
+        answer = azure.get("/jobs/short/tasks/1/files?api-version=2025-06-01")
+        return answer.status_code == 409 and bool(answer.json()["code"] == "TaskFilesCleanedup")
+
+    wait_for(cleaned)
+    assert azure.text("short", "2") == "2\n"
+    gone(azure, "short")

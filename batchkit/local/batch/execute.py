@@ -77,7 +77,8 @@ def settings(*lists: list[Json] | None) -> dict[str, str]:
 
 def fresh_folder(folder: Path) -> None:
     """Make a task's folder anew, readable by its owner alone."""
-    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, mode=0o700)
     (folder / "wd").mkdir(mode=0o700)
     for name in ("stdout.txt", "stderr.txt"):
@@ -93,7 +94,8 @@ async def execute(state: State, pool: Pool, node: Node, order: Order) -> Result:
         outcome = await _process(state, pool, node, order)
         unstarted = outcome.failure is not None and outcome.exit_code is None and outcome.failure["code"] != "TaskEnded"
         result = Result(outcome.exit_code, outcome.failure, before=unstarted)
-        await loop.run_in_executor(state.executor, _deliver, state, pool, order, result, stop)
+        if order.body.get("outputFiles"):
+            await loop.run_in_executor(state.executor, _deliver, state, pool, order, result, stop)
     except TransferError as problem:
         return Result(failure=problem.info, before=True)
     except Cancelled:

@@ -199,6 +199,8 @@ def end_runs(node: Node, option: str) -> None:
     if option in ("requeue", "terminate"):
         for run in list(node.runs.values()):
             run.end(option)
+        for preparing in node.prepared.values():
+            preparing.cancel()
 
 
 async def remove(state: State, pool: Pool, node: Node) -> None:

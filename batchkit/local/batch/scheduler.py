@@ -175,6 +175,8 @@ def _finish(state: State, pool: Pool, node: Node, job: Job, task: Task, result: 
         retry(state, job, task, result)
     else:
         complete(state, job, task, result)
+        if state.retention is not None:
+            state.retention.keep(node, task)
 
 
 def _remember(node: Node, job: Job, task: Task) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shutil
+import sys
 
 from starlette.applications import Starlette
 
@@ -23,6 +25,7 @@ from batchkit.local.batch.allocation import sample, stop_autoscale
 from batchkit.local.batch.app import make_app
 from batchkit.local.batch.containers import remove_leftovers
 from batchkit.local.batch.faults import Fault, Faults, read_file
+from batchkit.local.batch.retention import Retention
 from batchkit.local.batch.runner import kill_leftovers
 from batchkit.local.batch.state import State
 from batchkit.local.batch.store import Store
@@ -32,6 +35,14 @@ from batchkit.local.config import LocalConfig
 
 def _plan(config: LocalConfig) -> list[Fault]:
     return read_file(config.faults) if config.faults is not None else []
+
+
+def _watch_children() -> None:
+    """Learn of ended processes without a thread for each, as Python does by itself from 3.12 on."""
+    if sys.version_info < (3, 12) and hasattr(os, "pidfd_open"):
+        watcher = asyncio.PidfdChildWatcher()
+        watcher.attach_loop(asyncio.get_running_loop())
+        asyncio.get_event_loop_policy().set_child_watcher(watcher)
 
 
 class Service:
@@ -56,12 +67,15 @@ class Service:
         Processes that an earlier run left behind are ended before their tasks are queued again.
         """
         loop = asyncio.get_running_loop()
+        _watch_children()
         await loop.run_in_executor(self.state.executor, kill_leftovers, self.state.nodes_dir)
         recovery.load(self.state)
         self.state.spawn(self._clear_containers(), "leftover containers")
         loop.run_in_executor(self.state.executor, self.state.transfer.warm)
         self.state.spawn(sample(self.state), "samples")
         self.state.faults.schedule(self.state)
+        self.state.retention = Retention(self.state)
+        self.state.spawn(self.state.retention.run(), "retention")
 
     async def stop(self) -> None:
         """End every task's processes and every loop; the tasks are queued again at the next start."""

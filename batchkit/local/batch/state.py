@@ -24,6 +24,7 @@ from batchkit.local.resources.model import Resources
 
 if TYPE_CHECKING:
     from batchkit.local.batch.faults import Faults
+    from batchkit.local.batch.retention import Retention
     from batchkit.local.batch.transfer import Transfer
 
 log = logging.getLogger("batchkit.local.batch")
@@ -160,6 +161,7 @@ class State:
         self.executor = ThreadPoolExecutor(8, thread_name_prefix="transfer")
         self.tasks: set[asyncio.Task[Any]] = set()
         self.stopping = False
+        self.retention: Retention | None = None
         self.runs_tasks = "processes"  # or the container engine that does
         self._engine: asyncio.Future[str | None] | None = None
 
