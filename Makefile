@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 LOCKS := pyproject.toml node/pyproject.toml .constraints.txt batchkit/local/azurite/package-lock.json
 
-.PHONY: run test lab help lint types tests notebooks sdk-tests az environment
+.PHONY: run test lab help lint types tests notebooks sdk-tests kill-tests bench-batch az environment
 
 run: $(READY)
 	@$(BIN)/batchkit run
@@ -36,6 +36,12 @@ pictures: $(READY)  ## draw the README's picture from the newest run
 
 sdk-tests: $(READY)  ## azure-batch's own tests and sample against the local Azure
 	@$(BIN)/python tests/sdk/run.py
+
+kill-tests: $(READY)  ## kill -9 the local Azure twenty times while 500 tasks run
+	@$(BIN)/python tests/kills.py
+
+bench-batch: $(READY)  ## the local Batch: 10,000 tasks run, calls at 1,000 to 100,000 tasks
+	@$(BIN)/python tests/throughput.py
 
 az: $(READY)  ## the az command line against the local Azure, by account key
 	@$(BIN)/python tests/az.py

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import azure.batch.models as m
 from batch_clients import ARM, Azure, arm_pool, output, source
+from measured import record
 
 TASKS, KILLS, NODES, SLOTS, SPEED = 500, 20, 4, 4, 1200
 COMMAND = "/bin/sh -c 'sleep 0.3; cp in.txt out.txt; echo $AZ_BATCH_TASK_ID >> out.txt'"
@@ -115,6 +116,7 @@ def main() -> None:
         "seed": seed,
     }
     print(json.dumps(figures))
+    record("kill-tests", figures)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Measure the local Batch: make batch-bench. 10,000 trivial tasks run; the cost of calls at 1,000 to 100,000.
+"""Measure the local Batch: make bench-batch. 10,000 trivial tasks run; the cost of calls at 1,000 to 100,000.
 
 Prints one JSON object: tasks a second for submitting and for running, the service's memory, and for
 each number of tasks the milliseconds of adding a hundred, of a page of a thousand, of a filtered page,
@@ -17,6 +17,7 @@ from typing import Any
 import azure.batch.models as m
 import psutil
 from batch_clients import Azure, wait_for
+from measured import record
 
 RUN, SIZES, NODES, SLOTS = 10_000, (1_000, 10_000, 100_000), 2, 8
 
@@ -91,6 +92,7 @@ def main() -> None:
     figures["service_mb_after_100000"] = round(service.memory_info().rss / 1e6)
     azure.close()
     print(json.dumps(figures, indent=1))
+    record("bench-batch", figures)
 
 
 if __name__ == "__main__":

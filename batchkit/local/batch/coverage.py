@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 from batchkit.local.batch import service  # noqa: F401 - registers every handler
 from batchkit.local.batch.call import HANDLERS, OPERATIONS
+from batchkit.local.batch.faults import KINDS, Fault
 from batchkit.local.batch.formats import Json
 
 _NO_MACHINE = "a node is a folder of this machine, not a machine"
@@ -31,6 +34,22 @@ Written by `python -m batchkit.local.batch.coverage` from the table of operation
 older versions are accepted. What is not implemented answers 501 and names itself.
 
 """
+_FAULTS = """
+## Faults on demand
+
+`batchkit local --faults FILE` takes a TOML file of `[[fault]]` tables; at run time the same as JSON goes
+by PUT (replace), POST (add) or DELETE to `/_local/faults` on the Batch address, with a Batch token.
+The first `after` matching events pass, the next `times` are met (1; -1 is for ever).
+
+```toml
+[[fault]]
+kind = "throttle"
+operation = "create_task*"   # names as in the table above; Resource Manager's begin with arm_
+times = 3
+retry_after = 2
+```
+
+"""
 
 
 def coverage() -> str:
@@ -41,7 +60,14 @@ def coverage() -> str:
         for name, entry in OPERATIONS.items()
     ]
     table = "\n".join(["| Operation | Request | Implemented | What differs |", "| --- | --- | --- | --- |", *rows])
-    return f"{_HEAD}{done} of {len(OPERATIONS)} operations.\n\n{table}\n"
+    return f"{_HEAD}{done} of {len(OPERATIONS)} operations.\n\n{table}\n{_faults()}"
+
+
+def _faults() -> str:
+    """Return the section on what the service can be told to do wrong."""
+    kinds = "\n".join(f"| {kind} | {text} |" for kind, text in KINDS.items())
+    settings = ", ".join(f"`{field.name}`" for field in fields(Fault))
+    return f"{_FAULTS}| kind | What happens |\n| --- | --- |\n{kinds}\n\nSettings of a fault: {settings}.\n"
 
 
 def _request(entry: Json) -> str:
