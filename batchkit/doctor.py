@@ -16,12 +16,11 @@ from azure.core.exceptions import ServiceRequestError
 from batchkit import session as sessions
 from batchkit.errors import BatchkitError, ServiceError, code_of, explain
 from batchkit.provision import machines, planning
+from batchkit.provision.applying import CLOSED, OUTSIDE
 from batchkit.provision.target import ARM_SCOPE, target
 from batchkit.session import Session
 
 PASS = "pass"  # noqa: S105
-OUTSIDE = "not in the private network: run this from inside it, or open publicNetworkAccess"
-_CLOSED = ("AuthorizationFailure", "PublicNetworkAccessDisabled", "IpAuthorizationFailed", "PublicAccessNotPermitted")
 STUCK = timedelta(minutes=30)
 
 
@@ -55,7 +54,7 @@ def why(error: Exception, role: str) -> str:
         return f"no way to the service: check the address and the network, or {OUTSIDE}"
     if getattr(cause, "status_code", 0) != 403:
         return str(error)
-    if code_of(cause) in _CLOSED:
+    if code_of(cause) in CLOSED:
         return f"{code_of(cause)}: {OUTSIDE}"
     return f"no role: give whoever runs this {role}; a new role takes up to ten minutes"
 

@@ -220,6 +220,12 @@ def test_the_private_form_closes_the_doors_last(place, worker):
     assert heard.index("closing the public doors") > next(i for i, line in enumerate(heard) if "the image is" in line)
     account = target.resources.resources.get_by_id(session.settings.azure.batch.resource_id, api_version="2025-06-01")
     assert account.properties["publicNetworkAccess"] == "Disabled"
+    again = Heard()
+    provision.apply(place.target("private", privateNetwork=True), worker, again)
+    assert again == ["nothing to change", f"the image {session.settings.azure.acr.image} is up to date"]
+    (worker / "Dockerfile").write_text("FROM python:3.12-slim\n")
+    provision.apply(place.target("private", privateNetwork=True), worker, again)
+    assert again.index("opening the public doors for the build") < again.index("closing the public doors")
     provision.destroy(place.target("private", privateNetwork=True), "private", tell=heard)
     assert not target.resources.resource_groups.check_existence("private")
 

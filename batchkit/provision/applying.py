@@ -21,6 +21,8 @@ from batchkit.session import Session
 
 Tell = Callable[[str], None]
 ROLE_MINUTES = 10
+OUTSIDE = "not in the private network: run this from inside it, or open publicNetworkAccess"
+CLOSED = ("AuthorizationFailure", "PublicNetworkAccessDisabled", "IpAuthorizationFailed", "PublicAccessNotPermitted")
 
 
 def apply(target: Target, worker: Path | None = image.WORKER, tell: Tell = print) -> Session:
@@ -41,10 +43,21 @@ def apply(target: Target, worker: Path | None = image.WORKER, tell: Tell = print
     write(target, session)
     wait_for_roles(session, tell)
     _stop_at_quota(target, session, tell)
-    if worker is not None:
-        session = image.build(target, session, worker, tell)
-        write(target, session)
-    if target.parameters.get("privateNetwork") and worker is not None:
+    return _with_image(target, session, worker, tell) if worker is not None else session
+
+
+def _with_image(target: Target, session: Session, worker: Path, tell: Tell) -> Session:
+    """Build the image; the registry's builders need the public door, which a private form opens for that long."""
+    old = session.settings.azure.acr
+    if image.tag(worker) == old.image_tag and old.image_digest:
+        tell(f"the image {old.image} is up to date")
+        return session
+    if target.private and old.image_digest:
+        tell("opening the public doors for the build")
+        _deploy(target, tell, publicAccess="Enabled")
+    session = image.build(target, session, worker, tell)
+    write(target, session)
+    if target.private:
         tell("closing the public doors")
         _deploy(target, tell, publicAccess="Disabled")
     return session
@@ -147,6 +160,8 @@ def _wait_for(name: str, probe: Callable[[], Any], deadline: float, session: Ses
                 probe()
             return
         except ServiceError as error:
+            if code_of(error.__cause__ or error) in CLOSED:
+                raise ServiceError(f"Made, but not reachable from here: {OUTSIDE}.") from error
             if getattr(error.__cause__, "status_code", 0) != 403 or time.monotonic() > deadline:
                 raise
         if not said:

@@ -6,6 +6,7 @@ memory. Where a registry refuses builds, an engine on this machine does it, and 
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
@@ -28,23 +29,18 @@ from batchkit.provision.target import ARM_SCOPE, Target
 from batchkit.session import Session
 
 WORKER = Path(__file__).parents[2] / "node"
-_LEFT_OUT = ("__pycache__", "build", ".egg-info", ".pyc")
 _GOING = ("Queued", "Started", "Running")
 
 
 def build(target: Target, session: Session, folder: Path, tell: Callable[[str], None] = print) -> Session:
-    """Build and push the image of `folder` unless that very content was built before; a session that names it.
+    """Build and push the image of `folder`; a session that names it.
 
     The tag follows from the content, and the settings keep the digest. Raises ServiceError when there is no
     Dockerfile, or nothing here or there can build it.
     """
     content = pack(folder)
     acr = session.settings.azure.acr
-    tag = hashlib.sha256(content).hexdigest()[:12]
-    if acr.image_tag == tag and acr.image_digest:
-        tell(f"the image {acr.image} is up to date")
-        return session
-    name = f"{acr.image_name}:{tag}"
+    name = f"{acr.image_name}:{_tag(content)}"
     try:
         digest = _in_registry(target, session, name, content, tell)
     except HttpResponseError as error:
@@ -53,9 +49,21 @@ def build(target: Target, session: Session, folder: Path, tell: Callable[[str], 
                 raise
         digest = _with_engine(session, name, folder, tell)
     tell(f"the image is {acr.login_server}/{acr.image_name}@{digest}")
-    built = acr.model_copy(update={"image_tag": tag, "image_digest": digest})
+    built = acr.model_copy(update={"image_tag": _tag(content), "image_digest": digest})
     azure = session.settings.azure.model_copy(update={"acr": built})
     return Session(session.settings.model_copy(update={"azure": azure}))
+
+
+def tag(folder: Path) -> str:
+    """The tag of the folder's image: twelve digits that change with its content.
+
+    Raises ServiceError when it holds no Dockerfile.
+    """
+    return _tag(pack(folder))
+
+
+def _tag(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def pack(folder: Path) -> bytes:
@@ -65,16 +73,18 @@ def pack(folder: Path) -> bytes:
     """
     if not (folder / "Dockerfile").is_file():
         raise ServiceError(f"There is no Dockerfile in {folder}: apply without a build, or name the worker's folder.")
-    paths = [p for p in sorted(folder.rglob("*")) if p.is_file() and not any(word in str(p) for word in _LEFT_OUT)]
+    paths = [p for p in sorted(folder.rglob("*")) if p.is_file() and not _left_out(p.relative_to(folder))]
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for path in paths:
             entry = tarfile.TarInfo(path.relative_to(folder).as_posix())
             entry.size = path.stat().st_size
             archive.addfile(entry, io.BytesIO(path.read_bytes()))
-    import gzip
-
     return gzip.compress(packed.getvalue(), mtime=0)
+
+
+def _left_out(path: Path) -> bool:
+    return any(part in ("__pycache__", "build") or part.endswith((".egg-info", ".pyc")) for part in path.parts)
 
 
 def _in_registry(target: Target, session: Session, name: str, content: bytes, tell: Callable[[str], None]) -> str:

@@ -77,7 +77,7 @@ def _place(resource_id: str) -> str:
 
 def unregistered(target: Target) -> Iterator[str]:
     """The resource providers that the subscription has yet to register."""
-    network = ["Microsoft.Network"] if target.parameters.get("privateNetwork") else []
+    network = ["Microsoft.Network"] if target.private else []
     logs = ["Microsoft.Insights"] if target.parameters.get("logAnalyticsWorkspaceId") else []
     for name in [*PROVIDERS, *network, *logs]:
         with explain(f"read the provider {name}"):
@@ -132,10 +132,10 @@ def request(target: Target, cores: int, family: str) -> str:
 def floor(target: Target) -> Iterator[tuple[str, float]]:
     """What stays on and its price in US dollars a month, then the sum."""
     values = target.parameters
-    sku = "Premium" if values.get("privateNetwork") else values.get("registrySku", "Basic")
+    sku = "Premium" if target.private else values.get("registrySku", "Basic")
     parts: list[tuple[str, float]] = [(f"container registry ({sku})", _REGISTRY[sku])]
-    parts += [("private endpoints and zones", _PRIVATE)] if values.get("privateNetwork") else []
-    parts += [("NAT gateway", _NAT)] if values.get("privateNetwork") and values.get("natGateway") else []
+    parts += [("private endpoints and zones", _PRIVATE)] if target.private else []
+    parts += [("NAT gateway", _NAT)] if target.private and values.get("natGateway") else []
     parts += [("Batch account, identities, empty storage", 0)]
     yield from parts
     yield "floor", sum(price for _, price in parts)

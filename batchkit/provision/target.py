@@ -57,6 +57,11 @@ class Target:
         return f"batchkit-{self.prefix}"
 
     @property
+    def private(self) -> bool:
+        """Whether it has a network of its own, and closes its doors once the image is built."""
+        return bool(self.parameters.get("privateNetwork"))
+
+    @property
     def pause(self) -> float:
         """Seconds between two looks at something that takes time."""
         return max(0.05, 5 / self.session.settings.speed)
@@ -83,7 +88,9 @@ class Target:
 
     def body(self, **changes: Any) -> dict[str, Any]:
         """The deployment as Resource Manager takes it; whoever runs this is an operator unless others are named."""
-        values = {"createResourceGroup": self.owns_group, **self.parameters, **changes}
+        built = bool(self.session.settings.azure.acr.image_digest)  # by then the private form's doors are closed
+        doors = {"publicAccess": "Disabled"} if self.private and built else {}
+        values = {"createResourceGroup": self.owns_group, **doors, **self.parameters, **changes}
         if not any(values.get(kind) for kind in ("deployers", "operators", "analysts")):
             values["operators"] = [self.caller]
         properties = {"mode": "Incremental", "template": self.template}
