@@ -66,6 +66,8 @@ def run(
     if "BATCHKIT_PROFILE" not in os.environ and settings.profile() == "local":
         _become_local(["--speed", LOCAL_SPEED, "--", sys.executable, "-m", "batchkit.cli", *sys.argv[1:]])
     settings.load()  # what is missing is said now, not by the first notebook
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     raise typer.Exit(0 if headless.run(run_id, paths, values, runs) else 1)
 
 
@@ -80,7 +82,9 @@ def local(context: typer.Context) -> None:
 
 def main() -> None:
     """Run the command line; this is the `batchkit` program."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    # Until something has begun there is nothing to end: leave at once, even from inside an import.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
     try:
         app()
     except (ParameterError, SettingsError) as error:
@@ -94,7 +98,14 @@ def main() -> None:
 def _become_local(arguments: list[str]) -> None:
     """Replace this process by the local Azure's, which owns all the processes that it starts."""
     sys.stdout.flush()
+    # A signal that comes in between waits, so that the local Azure's own handlers get it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     os.execv(sys.executable, [sys.executable, "-m", "batchkit.local", *arguments])
+
+
+def _leave(*_: Any) -> None:
+    os.write(2, b"batchkit: Interrupted.\n")
+    os._exit(130)
 
 
 def _interrupt(*_: Any) -> None:

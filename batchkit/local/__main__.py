@@ -11,18 +11,35 @@ import os
 import signal
 import sys
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from batchkit.local.supervisor import Options
 
 
+_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+
+
 def main(arguments: list[str]) -> int:
     """Run a local Azure as the arguments say; return the exit code."""
+    early = _note_signals()
     from batchkit.local.supervisor import supervise
 
-    return supervise(_options(arguments))
+    return supervise(_options(arguments), early)
+
+
+def _note_signals() -> list[int]:
+    """Return a list that takes the signals that come before the supervisor has handlers of its own.
+
+    A handler that raised instead could raise inside an import's bookkeeping, where it is swallowed.
+    Whoever became this program by exec may have blocked signals over it: they come now.
+    """
+    early: list[int] = []
+    for number in _SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN or number == signal.SIGINT:
+            signal.signal(number, lambda number, _frame: early.append(number))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+    return early
 
 
 def _options(arguments: list[str]) -> Options:
@@ -69,14 +86,7 @@ def _speed(text: str) -> float:
     return speed
 
 
-def _leave(number: int, frame: FrameType | None) -> None:
-    """End before there is anything to stop: no traceback, the shell's own exit code."""
-    raise SystemExit(128 + number)
-
-
 if __name__ == "__main__":
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, _leave)
     # A folder that this is started from must not lend its modules to a service.
     sys.path[:] = [entry for entry in sys.path if entry not in ("", os.getcwd())]
     sys.exit(main(sys.argv[1:]))

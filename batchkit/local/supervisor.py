@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,15 +41,20 @@ class Options:
     command: tuple[str, ...] = ()
 
 
-def supervise(options: Options) -> int:
-    """Run a local Azure until COMMAND ends or a signal comes; return the exit code."""
+def supervise(options: Options, early: Sequence[int] = ()) -> int:
+    """Run a local Azure until COMMAND ends or a signal comes; return the exit code.
+
+    Args:
+        options: what to run.
+        early: takes the signals that come before this has its own handlers; they count like later ones.
+    """
     try:
         state = claim(options.state)
     except StateError as error:
         return _fail(str(error), 2)
     run = uuid.uuid4().hex
     guard = _start_guard(run, state)
-    supervisor = _Supervisor(options, state, ":".join(filter(None, (os.environ.get(MARK), run))))
+    supervisor = _Supervisor(options, state, ":".join(filter(None, (os.environ.get(MARK), run))), early)
     try:
         return asyncio.run(supervisor.run())
     finally:
@@ -60,6 +66,7 @@ class _Supervisor:
     options: Options
     state: State
     mark: str
+    early: Sequence[int] = ()
     hurried: bool = False
     signalled: int = 0
     command: Command | None = None
@@ -70,6 +77,8 @@ class _Supervisor:
         for number in _SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN or number == signal.SIGINT:
                 loop.add_signal_handler(number, self._receive, number)
+        for each in self.early:
+            self._receive(each)
         work = loop.create_task(self._work())
         end = loop.create_task(self._end(work))
         orphaned = loop.create_task(self._watch_parent())
@@ -139,16 +148,9 @@ class _Supervisor:
 
 
 def _start_guard(run: str, state: State) -> subprocess.Popen[bytes]:
+    then = "keep" if state.keep else "remove"
     return subprocess.Popen(
-        [
-            sys.executable,
-            "-P",
-            "-m",
-            "batchkit.local.guard",
-            run,
-            str(state.folder),
-            "keep" if state.keep else "remove",
-        ],
+        [sys.executable, "-P", "-m", "batchkit.local.guard", run, state.folder, then],
         env={name: value for name, value in os.environ.items() if name != MARK},
         cwd="/",
         stdin=subprocess.PIPE,
