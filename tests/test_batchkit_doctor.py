@@ -8,9 +8,9 @@ from batch_clients import wait_for
 from provisioned import Heard, subscription
 
 import batchkit
-from batchkit import doctor, pools, provision
+from batchkit import pools, provision
 from batchkit.errors import ServiceError, explain
-from batchkit.provision import machines
+from batchkit.provision import doctor, machines
 from batchkit.provision.planning import changes
 
 GUIDE = Path(__file__).parent.parent / "docs/troubleshooting.md"
