@@ -1,4 +1,4 @@
-"""The command line: `batchkit run`, `batchkit local`, `batchkit autoscale`.
+"""The command line: `batchkit run`, `batchkit local`, `batchkit provision`, `batchkit doctor`, `batchkit autoscale`.
 
 Bad input, a wrong setting and a missing permission end in one line on stderr and an exit code: 2 when
 what was asked cannot be done as asked, 1 when it failed.
@@ -18,6 +18,7 @@ from typer.core import TyperCommand
 from batchkit import settings
 from batchkit.autoscale import cli as autoscale_cli
 from batchkit.errors import BatchkitError, ParameterError, SettingsError
+from batchkit.provision import cli as provision_cli
 
 LOCAL_SPEED = "60"
 app = typer.Typer(
@@ -27,6 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(autoscale_cli.app, name="autoscale")
+app.add_typer(provision_cli.app, name="provision")
 
 
 class _WithPairs(TyperCommand):
@@ -78,6 +80,14 @@ def run(
 def local(context: typer.Context) -> None:
     """Start the local Azure, alone or around a command: batchkit local [OPTIONS] -- COMMAND."""
     _become_local(sys.argv[2:])
+
+
+@app.command()
+def doctor() -> None:
+    """Look for the known troubles, and say of each whether all is well or what to do."""
+    from batchkit.provision.doctor import examine
+
+    print(examine().to_string(index=False, max_colwidth=110))
 
 
 def main() -> None:
