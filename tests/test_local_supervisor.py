@@ -201,3 +201,30 @@ def test_a_state_folder_stays_private_and_serves_one_at_a_time(start: Callable[.
     run.interrupt()
     run.process.wait(PATIENCE_SECONDS)
     assert (state / "azurite").is_dir()
+
+
+BLOBS = """
+import os, sys
+from azure.identity import DefaultAzureCredential
+from azure.storage.blob import ContainerClient
+ca_file = os.environ["BATCHKIT_CA_FILE"]
+url = os.environ["BATCHKIT_BLOB_URL"] + "/batch-output"
+with DefaultAzureCredential() as credential, ContainerClient.from_container_url(
+    url, credential, connection_verify=ca_file
+) as container:
+    for number in range(int(sys.argv[1])):
+        container.upload_blob(f"{number}.txt", b"kept")
+    kept = sum(container.download_blob(each.name).readall() == b"kept" for each in container.list_blobs())
+    print(kept, flush=True)
+"""
+
+
+def test_blobs_written_just_before_a_kill_are_there_after_a_restart(start: Callable[..., Run], tmp_path: Path):
+    words = [*PROGRAM, "--state", str(tmp_path / "state"), "--", sys.executable, "-c"]
+    run = start(*words, BLOBS + "\nimport time; time.sleep(600)", "20")
+    assert run.process.stdout is not None
+    assert run.process.stdout.readline() == "20\n"
+    run.process.kill()
+    run.leaves_nothing()
+    again = start(*words, BLOBS, "0")
+    assert again.process.communicate(timeout=30)[0] == "20\n"

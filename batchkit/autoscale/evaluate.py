@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -17,6 +18,7 @@ from batchkit.autoscale.samples import Clock
 from batchkit.autoscale.scope import Scope
 from batchkit.autoscale.values import Value, type_name
 
+_SHORT = re.compile(r"^(\d{4}-\d{2})$")  # W3C's year and month; its first day
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -142,7 +144,7 @@ def parse_time(*arguments: Value) -> datetime:
     if len(arguments) != 1 or not isinstance(arguments[0], str):
         given = ", ".join(map(type_name, arguments))
         raise TypeMismatch(f"'time' takes nothing or one string, not ({given}).")
-    text = arguments[0].strip()
+    text = _SHORT.sub(r"\1-01", arguments[0].strip())
     for read in (datetime.fromisoformat, parsedate_to_datetime):
         try:
             moment = read(text)
