@@ -116,7 +116,7 @@ def main() -> None:
         "seed": seed,
     }
     print(json.dumps(figures))
-    record("kill-tests", figures)
+    record("kill-tests", "make kill-tests", **figures)
 
 
 if __name__ == "__main__":

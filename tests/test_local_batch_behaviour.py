@@ -247,6 +247,34 @@ def test_faults_show_as_the_service_would(azure: Azure, faults: Any) -> None:
     gone(azure, "stuck")
 
 
+def test_faults_of_nodes_and_tasks(azure: Azure, faults: Any) -> None:
+    start = m.BatchStartTask(command_line="true", wait_for_success=True)
+    faults(
+        {"kind": "start_task", "pool": "hurt"},
+        {"kind": "image_pull", "pool": "hurt"},
+        {"kind": "upload", "task": "hurt/sent"},
+        {"kind": "unusable", "pool": "hurt", "after": 3},
+    )
+    azure.pool("hurt", start_task=start)
+    node = wait_for(lambda: next((n for n in azure.batch.list_nodes("hurt") if n.state == "starttaskfailed"), None))
+    azure.batch.begin_reboot_node("hurt", node.id, {"nodeRebootOption": "requeue"}, polling_interval=0.1).result()
+    azure.job("hurt", "hurt")
+    image = m.BatchTaskContainerSettings(image_name="worker:1")
+    place = m.OutputFileBlobContainerDestination(container_url=azure.url("batch-output"))
+    sending = m.OutputFile(
+        file_pattern="../stdout.txt",
+        destination=m.OutputFileDestination(container=place),
+        upload_options=m.OutputFileUploadConfiguration(upload_condition="taskcompletion"),
+    )
+    azure.batch.create_tasks("hurt", [task("boxed", container_settings=image), task("sent", output_files=[sending])])
+    codes = {name: azure.ended("hurt", name).execution_info.failure_info.code for name in ("boxed", "sent")}
+    assert codes == {"boxed": "ContainerInvalidImage", "sent": "FileUploadMiscError"}
+    azure.batch.create_task("hurt", task("last"))
+    wait_for(lambda: [n.state for n in azure.batch.list_nodes("hurt")] == ["unusable"])
+    assert azure.batch.get_node("hurt", node.id).errors[0].code == "NodeUnusable"
+    gone(azure, "hurt")
+
+
 @pytest.mark.parametrize(
     "entry", [{}, {"kind": "slow", "second": 1}, {"kind": "slow", "times": "2"}, {"kind": "drop", "times": True}]
 )

@@ -92,7 +92,7 @@ def main() -> None:
     figures["service_mb_after_100000"] = round(service.memory_info().rss / 1e6)
     azure.close()
     print(json.dumps(figures, indent=1))
-    record("bench-batch", figures)
+    record("bench-batch", "make bench-batch", **figures)
 
 
 if __name__ == "__main__":

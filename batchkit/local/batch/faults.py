@@ -60,7 +60,7 @@ class Fault:
         operation: of a call, wildcards allowed; Resource Manager's begin with `arm_`.
         pool, task, what: what it is about, wildcards allowed.
         after, times: how many matching events pass first, and how many are then met.
-        at: seconds by the service's clock until nodes are hit, instead of `after` tasks.
+        at: seconds by the service's clock until nodes are hit, instead of with the `after`th completed task.
         nodes: how many nodes are hit.
         retry_after, seconds: whole seconds of a Retry-After; real seconds of a slow call.
         code: a resize error's code.
@@ -201,15 +201,17 @@ class Faults:
     def schedule(self, state: State) -> None:
         """Start the clocks of the faults that hit nodes at a moment."""
         for fault in self.plan:
-            if fault.kind in ON_NODES and fault.at is not None and fault.times:
+            if fault.kind in ON_NODES and (fault.at is not None or not fault.after) and fault.times:
                 state.spawn(_at(state, fault), f"fault {fault.kind}")
 
     def task_done(self, state: State, pool: Pool) -> None:
         """Count a completed task, and hit nodes when it is the one that a fault waits for."""
-        for kind in ON_NODES if self.plan else ():
-            fault = self.take(kind, lambda f: f.at is None and fnmatchcase(pool.id, f.pool))
-            if fault is not None:
-                _hit(state, fault, [pool])
+        for fault in self.plan:
+            if fault.kind in ON_NODES and fault.at is None and fault.after > 0 and fnmatchcase(pool.id, fault.pool):
+                fault.after -= 1
+                if not fault.after:
+                    fault.times = 0
+                    _hit(state, fault, [pool])
 
 
 async def _act(fault: Fault) -> None:
