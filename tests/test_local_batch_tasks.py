@@ -1,6 +1,7 @@
 """Jobs, tasks and files of the local Batch: real processes, real blobs, the clients as they are."""
 
 import datetime
+import itertools
 from typing import Any
 
 import azure.batch.models as m
@@ -267,3 +268,31 @@ def test_a_lost_node_requeues_its_tasks(azure: Azure) -> None:
         list(azure.batch.list_task_files("lossy", "1"))
     azure.batch.begin_delete_job("lossy", polling_interval=0.1).result()
     azure.batch.begin_delete_pool("lossy", polling_interval=0.1).result()
+
+
+def test_nodes_leave_with_or_after_their_tasks(azure: Azure) -> None:
+    azure.pool("leaving", nodes=2)
+    azure.job("leaving", "leaving")
+    azure.batch.create_tasks("leaving", [task("1", "sleep 1.5"), task("2", "sleep 1.5")])
+    wait_for(lambda: azure.batch.get_job_task_counts("leaving").task_counts.running == 2)
+
+    def resize(nodes: int, option: str) -> None:
+        options = m.BatchPoolResizeOptions(target_dedicated_nodes=nodes, node_deallocation_option=option)
+        azure.batch.begin_resize_pool("leaving", options, polling_interval=0.1).result()
+
+    resize(1, "taskcompletion")
+    assert [t.execution_info.exit_code for t in azure.batch.list_tasks("leaving")].count(0) >= 1
+    azure.batch.create_task("leaving", task("3", "sleep 60"))
+    wait_for(lambda: azure.batch.get_task("leaving", "3").state == "running")
+    resize(0, "terminate")
+    assert azure.batch.get_task("leaving", "3").execution_info.failure_info.code == "TaskEnded"
+    azure.batch.begin_delete_pool("leaving", polling_interval=0.1).result()
+
+
+def test_a_job_runs_as_many_tasks_at_once_as_it_may(azure: Azure, work: str) -> None:
+    azure.job("narrow", work, max_parallel_tasks=1)
+    azure.batch.create_tasks("narrow", [task(str(i), "sleep 0.2") for i in range(4)])
+    for i in range(4):
+        azure.ended("narrow", str(i))
+    spans = sorted((t.execution_info.start_time, t.execution_info.end_time) for t in azure.batch.list_tasks("narrow"))
+    assert all(before[1] <= after[0] for before, after in itertools.pairwise(spans))
