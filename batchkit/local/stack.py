@@ -88,7 +88,7 @@ async def start(
 
 
 def _load_batch() -> Callable[[LocalConfig], Any]:
-    from batchkit.local.batch import create
+    from batchkit.local.batch import create, service  # noqa: F401 - create itself imports it late
 
     return create
 
