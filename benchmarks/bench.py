@@ -165,13 +165,14 @@ def main() -> None:
     parser.add_argument("--largest", type=int, default=1_000_000, help="leave out what is larger")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
+    before = os.getloadavg()[0]
     bench, records = Bench(options.folder.resolve(), options.pairs), data.pool()
     small(bench, records)
     medium(bench, records)
     if options.largest >= 1_000_000:
         large(bench, records)
     curve(bench, records, options.largest)
-    record("bench", "make bench", **bench.figures)
+    record("bench", "make bench", load_average=[round(before, 1), round(os.getloadavg()[0], 1)], **bench.figures)
 
 
 if __name__ == "__main__":

@@ -151,7 +151,8 @@ def add_occurrences(batch: Batch, sales: pd.DataFrame, parts: dict[int, Part]) -
     bounds = [0, *(np.flatnonzero(np.diff(files)) + 1).tolist(), len(files)]
     for start, end in pairwise(bounds):
         if start < end:
-            found = [batch.ids[row] for row in rows[start:end].tolist()]
+            some = rows[start:end].tolist()
+            found = batch.ids if len(some) == len(batch.ids) else [batch.ids[row] for row in some]
             count_ids(parts[int(files[start])], found, day_objects[start:end].tolist())
 
 

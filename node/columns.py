@@ -142,12 +142,12 @@ class Collector:
     def append(self, prefix: str, records: list[Any]) -> None:
         """Convert one kind of record, column by column."""
         for name in self.columns[prefix]:
-            values = map(attrgetter(name), records)
             if name in NUMBERS:
-                column = numbers(values, len(records))
+                column = numbers(name, records)
             else:
                 codes = self.codes.setdefault(prefix + name, Codes())
-                column = np.fromiter(map(codes.__getitem__, values), np.int64, len(records))
+                found = map(codes.__getitem__, map(attrgetter(name), records))
+                column = np.fromiter(found, np.int64, len(records))
             self.values.setdefault(prefix + name, []).append(column)
 
     def batch(self) -> Batch:
@@ -181,10 +181,9 @@ def columns_of(prefix: str, used: tuple[str, ...], known: tuple[str, ...], extra
     return tuple(dict.fromkeys((*used, *(name for name in required if name in known and name != "email"))))
 
 
-def numbers(values: Any, count: int) -> Array:
-    """Floats, with NaN for None."""
-    found = list(values)
+def numbers(name: str, records: list[Any]) -> Array:
+    """One field as floats, with NaN for None."""
     try:
-        return np.fromiter(found, np.float64, count)
+        return np.fromiter(map(attrgetter(name), records), np.float64, len(records))
     except TypeError:
-        return np.array(found, np.float64)
+        return np.array(list(map(attrgetter(name), records)), np.float64)

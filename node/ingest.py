@@ -190,33 +190,41 @@ class Reader:
         """The records up to a guessed boundary: at once, one by one, or with the scanner when the guess is wrong."""
         data, offset = self.window.data[self.window.position : end], self.window.offset
         try:
-            records = decode_records(b"[%b]" % data)
+            found: list[Records] | None = [decode_records(b"[%b]" % data)]
         except FAILURES:
-            parts = split(data, self.boundary)
-            if parts is None:
-                self.scan_until = offset + len(data)
-                yield self.element()
-                return
-            yield from self.one_by_one(parts, data, offset)
-        else:
-            yield records
+            found = self.one_by_one(guess_parts(data, self.boundary))
+            found = found or self.one_by_one(split_parts(data))
+        if found is None:
+            self.scan_until = offset + len(data)
+            yield self.element()
+            return
+        yield from found
         self.window.position = end
 
-    def one_by_one(self, parts: list[bytes], data: bytes, offset: int) -> Iterator[Records]:
-        """The records of a piece that does not decode as a whole; neighbours that are good stay together."""
+    def one_by_one(self, parts: list[bytes]) -> list[Records] | None:
+        """The records of a piece that does not decode as a whole; None when a part is no JSON value.
+
+        Neighbours that are good stay together.
+        """
         good: list[Transaction] = []
-        position = 0
+        found: list[Records] = [good]
         for part in parts:
-            position = data.index(part, position)
-            record = self.one(part, offset + position)
-            position += len(part)
-            if isinstance(record, list):
-                good += record
-                continue
-            yield good
-            yield record
-            good = []
-        yield good
+            try:
+                good.append(decode_record(part))
+            except FAILURES:
+                bad = self.bad_part(part)
+                if bad is None:
+                    return None
+                good = []
+                found += [bad, good]
+        return found if parts else None
+
+    def bad_part(self, part: bytes) -> Repaired | None:
+        """A bad record, or None when these bytes are no JSON value: the scanner will say why."""
+        try:
+            return self.bad(part.decode("utf-8"))
+        except ValueError:
+            return None
 
     def one(self, raw: bytes, offset: int) -> Records:
         """One element, good or bad."""
@@ -233,12 +241,20 @@ class Reader:
         return repair(loose_json(text), self.extra)
 
 
-def split(data: bytes, boundary: bytes) -> list[bytes] | None:
-    """The elements of a piece, or None when the piece is not whole elements with commas between."""
+def guess_parts(data: bytes, boundary: bytes) -> list[bytes]:
+    """The elements of a piece, cut at every place that looks like the boundary between two."""
+    opening = boundary.index(b"{")
+    first, *rest = data.split(boundary)
+    parts = [first, *(boundary[opening:] + part for part in rest)]
+    return [part + b"}" for part in parts[:-1]] + parts[-1:]
+
+
+def split_parts(data: bytes) -> list[bytes]:
+    """The elements of a piece, found by the decoder; none when the piece is not whole elements with commas between."""
     try:
         return list(map(bytes, split_records(b"[%b]" % data)))
     except FAILURES:
-        return None
+        return []
 
 
 def utf8(data: bytes, offset: int) -> str:
