@@ -10,7 +10,7 @@ import requests
 from conftest import running_local_azure
 
 from batchkit import provision
-from batchkit.provision.target import ARM_SCOPE
+from batchkit.provision.targets import ARM_SCOPE
 
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 EASY = {

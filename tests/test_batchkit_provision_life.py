@@ -11,6 +11,7 @@ from batchkit import provision
 from batchkit.errors import ServiceError, SettingsError
 from batchkit.provision import image
 from batchkit.provision.cli import app
+from batchkit.provision.planning import changes
 
 ROLES = {
     "AcrPull",
@@ -157,7 +158,7 @@ def test_an_apply_waits_for_one_that_still_runs(place):
 def test_each_role_removed_makes_verify_name_it(place):
     heard, target = Heard(), place.target("roles")
     provision.apply(target, worker=None, tell=heard)
-    rows = [change for change in provision.planning.changes(place.target("roles")) if change["kind"] == "role"]
+    rows = [change for change in changes(place.target("roles")) if change["kind"] == "role"]
     assert {row["name"] for row in rows} == ROLES
     for row in rows:
         target.resources.resources.begin_delete_by_id(row["id"], api_version="2022-04-01").wait()

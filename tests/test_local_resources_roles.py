@@ -7,6 +7,7 @@ from batch_clients import wait_for
 from provisioned import Heard, subscription
 
 from batchkit import pools, provision
+from batchkit.errors import ServiceError
 from batchkit.provision.checking import journey
 from batchkit.provision.planning import changes
 
@@ -74,7 +75,7 @@ def test_without_batch_data_contributor_pools_and_jobs_are_403(place, session):
 
 def test_without_managed_identity_operator_a_pool_gets_no_identity(place, session):
     take(place, "Managed Identity Operator", "userAssignedIdentities")
-    with pytest.raises(provision.applying.ServiceError, match="LinkedAuthorizationFailed"):
+    with pytest.raises(ServiceError, match="LinkedAuthorizationFailed"):
         pools.ensure(session, pools.spec(session, slots_per_node=3))
 
 
@@ -85,7 +86,7 @@ def test_an_analyst_submits_jobs_and_changes_no_pool(place):
     session.batch.create_job(m.BatchJobCreateOptions(id="mine", pool_info=m.BatchPoolInfo(pool_id="none")))
     assert session.batch.get_job("mine").id == "mine"
     list(session.arm.pool.list_by_batch_account(azure.resource_group, azure.batch.account_name))
-    with pytest.raises(provision.applying.ServiceError, match="403"):
+    with pytest.raises(ServiceError, match="403"):
         pools.ensure(session, pools.spec(session))
 
 

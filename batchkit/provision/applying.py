@@ -16,7 +16,7 @@ from azure.core.exceptions import HttpResponseError
 
 from batchkit.errors import ServiceError, code_of, explain
 from batchkit.provision import image, planning
-from batchkit.provision.target import TAG, Target, write
+from batchkit.provision.targets import TAG, Target, write
 from batchkit.session import Session
 
 Tell = Callable[[str], None]

@@ -15,7 +15,7 @@ from batchkit import pools
 from batchkit.errors import ServiceError, explain
 from batchkit.provision import planning
 from batchkit.provision.applying import outputs
-from batchkit.provision.target import Target
+from batchkit.provision.targets import Target
 from batchkit.session import Session
 
 PASS = "pass"  # noqa: S105

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import pandas as pd
 import typer
 
 from batchkit.errors import JobError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 app = typer.Typer(help="From an empty subscription to a running pool, and back.", no_args_is_help=True)
 Config = Annotated[

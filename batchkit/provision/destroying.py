@@ -10,7 +10,7 @@ from azure.core.exceptions import HttpResponseError
 
 from batchkit.errors import ServiceError, explain
 from batchkit.provision import planning
-from batchkit.provision.target import TAG, Target
+from batchkit.provision.targets import TAG, Target
 
 # What goes first: who may, who watches, who uses, what is used. Parts of these go with them.
 ORDER = ("roleassignments", "diagnosticsettings", "privateendpoints", "batchaccounts", "registries", "storageaccounts",

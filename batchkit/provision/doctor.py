@@ -17,7 +17,7 @@ from batchkit import session as sessions
 from batchkit.errors import BatchkitError, ServiceError, code_of, explain
 from batchkit.provision import machines, planning
 from batchkit.provision.applying import CLOSED, OUTSIDE
-from batchkit.provision.target import ARM_SCOPE, target
+from batchkit.provision.targets import ARM_SCOPE, target
 from batchkit.session import Session
 
 PASS = "pass"  # noqa: S105

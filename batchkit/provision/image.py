@@ -25,7 +25,7 @@ from azure.mgmt.containerregistrytasks import models
 from azure.storage.blob import BlobClient
 
 from batchkit.errors import ServiceError, code_of, explain
-from batchkit.provision.target import ARM_SCOPE, Target
+from batchkit.provision.targets import ARM_SCOPE, Target
 from batchkit.session import Session
 
 WORKER = Path(__file__).parents[2] / "node"

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from batchkit.errors import ServiceError, explain
-from batchkit.provision.target import Target
+from batchkit.provision.targets import Target
 
 NODES = 10
 PROVIDERS = ("Microsoft.Batch", "Microsoft.ContainerRegistry", "Microsoft.ManagedIdentity", "Microsoft.Storage")
