@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
@@ -34,7 +34,6 @@ class Target:
     session: Session
     parameters: dict[str, Any]
     config: Path | None = None
-    people: dict[str, list[dict[str, str]]] = field(default_factory=dict)
 
     @property
     def subscription(self) -> str:
