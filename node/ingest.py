@@ -12,7 +12,7 @@ import msgspec
 
 from node.contract import DOCUMENT_FIELDS, MAX_DEPTH, RejectedFile
 from node.records import Document, Repaired, Transaction, clean, loose_json, repair
-from node.scan import skip_value
+from node.scan import Broken, skip_value
 from node.window import Window
 
 Records = list[Transaction] | Repaired
@@ -223,7 +223,7 @@ class Reader:
         """A bad record, or None when these bytes are no JSON value: the scanner will say why."""
         try:
             return self.bad(part.decode("utf-8"))
-        except ValueError:
+        except (ValueError, Broken):
             return None
 
     def one(self, raw: bytes, offset: int) -> Records:

@@ -100,11 +100,11 @@ def add_rows(table: Table, rows: Iterable[tuple[str, list[int]]]) -> None:
 
 def add_ids(part: Part, ids: dict[str, int], repeats: dict[str, int]) -> None:
     """Add transaction ids with their first day, and how often they occur where that is more than once."""
-    for key in ids.keys() & part.ids.keys():
+    known = ids.keys() & part.ids.keys()
+    for key in known:
         part.repeats[key] = part.repeats.get(key, 1) + repeats.get(key, 1)
         ids[key] = min(ids[key], part.ids[key])
-    for key in repeats.keys() - part.ids.keys():
-        part.repeats[key] = repeats[key]
+    part.repeats.update((key, count) for key, count in repeats.items() if key not in known)
     part.ids.update(ids)
 
 

@@ -180,6 +180,14 @@ def test_broken_far_into_a_large_file(tmp_path: Path) -> None:
     assert report["rejection"] == {"reason": "the file ends inside a JSON value", "byte_offset": at}
 
 
+def test_broken_behind_many_brackets_far_into_a_large_file(tmp_path: Path) -> None:
+    """What the fuzzing found: a record with many brackets is scanned before it is known to be JSON."""
+    data = large(4000)
+    at = data.index(b'"t3000"')
+    report = run(tmp_path, data[:at] + b'"x", "y": [' + b"[]," * 200 + b"!" + data[at:])
+    assert report["rejection"] == {"reason": "not JSON: unexpected '!'", "byte_offset": at + 11 + 600}
+
+
 def test_one_value_of_more_than_64_mebibytes_rejects_the_file(tmp_path: Path) -> None:
     big = f'{HEAD}{ONE}, {{"x": "{"y" * (65 * 2**20)}", {ONE[1:]}]}}'.encode()
     report = run(tmp_path, big)
