@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import running_local_azure
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -37,12 +38,12 @@ def home(tmp_path_factory):
     return home
 
 
-def run(command: str, home: Path) -> subprocess.CompletedProcess[str]:
+def run(command: str, home: Path, more: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     words = shlex.split(command)
     words[0] = str(home / words[0]) if words[0].startswith(".venv") else words[0]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     return subprocess.run(
-        words, cwd=home, env=ENVIRONMENT | {"PATH": path}, capture_output=True, text=True, timeout=200
+        words, cwd=home, env=ENVIRONMENT | (more or {}) | {"PATH": path}, capture_output=True, text=True, timeout=200
     )
 
 
@@ -76,12 +77,24 @@ def test_the_local_azure_around_a_program(home):
     assert (done.returncode, done.stdout.strip()) == (0, "pools: 0"), done.stderr
 
 
+def test_provisioning_from_nothing_and_back(home):
+    commands = [c for c in COMMANDS if "batchkit provision" in c or "batchkit doctor" in c]
+    assert len(commands) == 5
+    with running_local_azure("--speed", "1200") as environment:
+        for command in commands:
+            answer = " --yes" if command.split()[-1] in ("apply", "destroy") else ""
+            done = run(command + answer, home, environment)
+            assert done.returncode == 0, done.stderr
+    assert "nothing of it is left" in done.stdout + done.stderr
+
+
 def test_every_command_is_of_a_kind_that_is_run_here():
     known = ("make ", ".venv/bin/python -m node ", ".venv/bin/batchkit ")
     assert [c for c in COMMANDS if not c.startswith(known)] == []
 
 
 def test_what_it_names_exists():
-    for name in re.findall(r"`([\w./]+/[\w./]*|\w+\.(?:py|md))`", README):
+    for name in re.findall(r"`([\w./]+/[\w./]*|\w+\.py)`|\]\(([\w./-]+)\)", README):
+        name = name[0] or name[1]
         if not name.startswith(("runs/", ".batchkit", ".venv", "data/", "path/")):
             assert (ROOT / name).exists(), name
