@@ -172,9 +172,10 @@ def _finish_guard(guard: subprocess.Popen[bytes], hurried: bool) -> None:
 
 
 def _show(environment: dict[str, str]) -> None:
-    for name, value in environment.items():
-        print(f"export {name}={value}")
-    sys.stdout.flush()
+    try:
+        print(*(f"export {name}={value}" for name, value in environment.items()), sep="\n", flush=True)
+    except BrokenPipeError:  # whoever reads has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     print("The local Azure is up; Ctrl-C stops it.", file=sys.stderr)
 
 
