@@ -20,7 +20,7 @@ help:
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 16
 
 lint: $(READY)
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/hadolint node/Dockerfile
 
 types: $(READY)
 	@$(BIN)/mypy
@@ -45,6 +45,23 @@ bench-batch: $(READY)  ## the local Batch: 10,000 tasks run, calls at 1,000 to 1
 
 az: $(READY)  ## the az command line against the local Azure, by account key
 	@$(BIN)/python tests/az.py
+
+checkov: $(READY) .venv-checkov/bin/checkov  ## security checks of the ARM template, in an environment of its own
+	@$(BIN)/python tests/checkov.py
+
+.venv-checkov/bin/checkov:
+	@$(PYTHON) -m venv .venv-checkov && .venv-checkov/bin/pip install --quiet checkov==3.3.30
+
+bench: $(READY)  ## the worker against bare orjson, polars and duckdb, in environments of their own
+	@$(BIN)/python benchmarks/bench.py
+
+fuzz: $(READY)  ## ten minutes of broken files for the worker
+	@$(BIN)/python tests/fuzz_node.py 600
+
+image: $(READY)  ## lint and build the worker's image, and say its size
+	@command -v podman >/dev/null || { echo "make image needs podman: apt-get install podman" >&2; exit 1; }
+	@$(BIN)/hadolint node/Dockerfile
+	@podman build --tag batchkit-node node && podman image inspect --format '{{.Size}} bytes' batchkit-node
 
 environment: $(READY)  ## write environment.yml from pyproject.toml
 	@$(BIN)/python tests/environment.py > environment.yml

@@ -17,6 +17,7 @@ import pandas as pd
 
 from batchkit.autoscale import formulas
 from batchkit.errors import ServiceError, explain
+from batchkit.provision import machines
 from batchkit.session import Session, word
 
 EVALUATION_INTERVAL = timedelta(minutes=5)  # the least that the service allows
@@ -37,6 +38,9 @@ class PoolSpec:
     offer: str = "ubuntu-hpc"
     sku: str = "2404"
     node_agent: str = "batch.node.ubuntu 24.04"
+    os_disk_gb: int = 0  # 0 takes the image's own; images fill it, since Docker's root is on it
+    subnet: str = ""
+    start_command: str = ""
 
     @property
     def fingerprint(self) -> str:
@@ -48,13 +52,15 @@ class PoolSpec:
 def spec(session: Session, **changes: Any) -> PoolSpec:
     """The pool that the settings describe; `changes` are fields of `PoolSpec`."""
     azure = session.settings.azure
-    fields = {
+    fields: dict[str, Any] = {
         "vm_size": azure.batch.vm_size,
         "image": azure.acr.image,
         "identity": azure.batch.managed_identity_id,
         "registry": azure.acr.login_server,
     }
-    return PoolSpec(**(fields | changes))
+    chosen = {} if {"publisher", "offer", "sku"} <= changes.keys() else machines.choose(session)
+    fields["subnet"] = azure.batch.model_dump().get("subnet_id") or ""
+    return PoolSpec(**(fields | chosen | changes))
 
 
 def ensure(session: Session, spec: PoolSpec, keep_warm_minutes: float = 0) -> str:
@@ -84,6 +90,8 @@ def body(spec: PoolSpec, keep_warm_until: datetime | None = None) -> dict[str, A
             "taskSchedulingPolicy": {"nodeFillType": "Spread"},
             "deploymentConfiguration": {"virtualMachineConfiguration": _machine(spec)},
             "scaleSettings": {"autoScale": {"formula": formula, "evaluationInterval": "PT5M"}},
+            **_network(spec),
+            **_start(spec),
         },
     }
 
@@ -164,9 +172,24 @@ def delete(session: Session, pool_id: str) -> None:
         session.arm.pool.begin_delete(azure.resource_group, azure.batch.account_name, pool_id)
 
 
+def _network(spec: PoolSpec) -> dict[str, Any]:
+    """Nodes in a subnet of ours have no public address: Batch reaches them through its private endpoint."""
+    if not spec.subnet:
+        return {}
+    return {"networkConfiguration": {"subnetId": spec.subnet,
+                                     "publicIPAddressConfiguration": {"provision": "NoPublicIPAddresses"}}}  # fmt: skip
+
+
+def _start(spec: PoolSpec) -> dict[str, Any]:
+    task = {"commandLine": spec.start_command, "maxTaskRetryCount": 1, "waitForSuccess": True}
+    return {"startTask": task} if spec.start_command else {}
+
+
 def _machine(spec: PoolSpec) -> dict[str, Any]:
     identity = {"resourceId": spec.identity}
+    disk = {"osDisk": {"diskSizeGB": spec.os_disk_gb}} if spec.os_disk_gb else {}
     return {
+        **disk,
         "imageReference": {"publisher": spec.publisher, "offer": spec.offer, "sku": spec.sku, "version": "latest"},
         "nodeAgentSkuId": spec.node_agent,
         "containerConfiguration": {
