@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -58,10 +59,25 @@ def _towards(state: State, pool: Pool, dedicated: bool, target: int, option: str
     if refused is not None:
         pool.doc.setdefault("resizeErrors", []).append(refused)
         return
-    for _ in range(target - len(present)):
+    if target > (most := _most(state, pool, dedicated)):
+        pool.doc.setdefault("resizeErrors", []).append(_over_quota(target, most))
+    for _ in range(min(target, most) - len(present)):
         fleet.new_node(state, pool, dedicated)
     for node in _least_useful(present)[: max(0, len(present) - target)]:
         fleet.leave(state, pool, node, option)
+
+
+def _most(state: State, pool: Pool, dedicated: bool) -> int:
+    """Return how many nodes of a pool's size the account's core quota holds."""
+    knobs = state.resources.knobs
+    cores = re.search(r"_[a-z]+(\d+)", str(pool.doc["vmSize"]).lower())
+    return int((knobs.core_quota if dedicated else knobs.low_priority_quota) // max(1, int(cores[1]) if cores else 1))
+
+
+def _over_quota(target: int, most: int) -> Json:
+    values = [{"name": "Requested", "value": str(target)}, {"name": "Allowed", "value": str(most)}]
+    text = "The specified account has reached core quota. The pool was given as many nodes as the quota holds."
+    return {"code": "AccountCoreQuotaReached", "message": text, "values": values}
 
 
 def _least_useful(nodes: list[Node]) -> list[Node]:

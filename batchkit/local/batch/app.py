@@ -169,6 +169,8 @@ async def answer(state: State, name: str, request: Request) -> Response:
 
 def _check_body(call: Call) -> None:
     model = OPERATIONS[call.operation].get("body")
+    if model is None and not isinstance(call.body, dict | None):
+        raise error("InvalidRequestBody", Reason="The body must be a JSON object.")
     if model is not None:
         schema.check(call.body, model, call.query["api-version"] == API_VERSION)
 
@@ -194,7 +196,7 @@ def _common(state: State, request: Request, request_id: str) -> dict[str, str]:
     headers = {
         "request-id": request_id,
         "DataServiceVersion": "3.0",
-        "DataServiceId": str(request.url.replace(query="")),
+        "DataServiceId": f"{state.url}{request.scope['raw_path'].decode('latin-1')}",
     }
     own = request.headers.get("client-request-id")
     if own and request.headers.get("return-client-request-id", "").lower() == "true":

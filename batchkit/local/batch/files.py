@@ -40,6 +40,8 @@ def _node_root(call: Call) -> tuple[Path, str]:
 
 
 def _file(call: Call, root: Path) -> Path:
+    if "\0" in call.path["filePath"]:
+        raise error("FileNotFound")
     path = (root / call.path["filePath"]).resolve()
     if not path.is_relative_to(root.resolve()) or not path.exists():
         raise error("FileNotFound")
