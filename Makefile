@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 LOCKS := pyproject.toml node/pyproject.toml .constraints.txt batchkit/local/azurite/package-lock.json
 
-.PHONY: run test lab help lint types tests notebooks sdk-tests kill-tests bench-batch az environment
+.PHONY: run test lab help lint types tests notebooks pictures sdk-tests kill-tests bench-batch az checkov bench fuzz image environment
 
 run: $(READY)
 	@$(BIN)/batchkit run

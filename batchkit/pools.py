@@ -20,7 +20,7 @@ from batchkit.errors import ServiceError, explain
 from batchkit.provision import machines
 from batchkit.session import Session, word
 
-EVALUATION_INTERVAL = timedelta(minutes=5)  # the least that the service allows
+_CHANGEABLE = ("max_nodes", "spot_nodes", "tasks_per_node")  # they are in the formula
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class PoolSpec:
     identity: str
     registry: str
     max_nodes: int = 10
+    spot_nodes: int = 0  # so many of them, the last to come, are Spot: cheaper, and taken away at times
     tasks_per_node: int = 3
     slots_per_node: int = 1
     publisher: str = "microsoft-dsvm"
@@ -45,7 +46,7 @@ class PoolSpec:
     @property
     def fingerprint(self) -> str:
         """Eight hex digits that change with anything that cannot be changed later."""
-        fixed = {k: v for k, v in asdict(self).items() if k not in ("max_nodes", "tasks_per_node")}
+        fixed = {k: v for k, v in asdict(self).items() if k not in _CHANGEABLE}
         return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()[:8]
 
 
@@ -81,7 +82,8 @@ def ensure(session: Session, spec: PoolSpec, keep_warm_minutes: float = 0) -> st
 
 def body(spec: PoolSpec, keep_warm_until: datetime | None = None) -> dict[str, Any]:
     """The pool as Resource Manager takes it (api-version 2025-06-01, `Microsoft.Batch/batchAccounts/pools`)."""
-    formula = formulas.pending_tasks(spec.max_nodes, spec.tasks_per_node, keep_warm_until)
+    dedicated = spec.max_nodes - spec.spot_nodes
+    formula = formulas.pending_tasks(spec.max_nodes, spec.tasks_per_node, keep_warm_until, dedicated)
     return {
         "identity": {"type": "UserAssigned", "userAssignedIdentities": {spec.identity: {}}},
         "properties": {

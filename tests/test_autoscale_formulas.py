@@ -97,3 +97,12 @@ def test_a_day_of_a_pool_is_simulated_in_a_moment():
     tasks = [(60.0 * index, 300.0) for index in range(1200)]
     done = simulate(Formula(pending_tasks()), tasks)
     assert done.finished_seconds is not None
+
+
+@given(pending=st.integers(0, 200), most=st.integers(1, 20), dedicated=st.integers(1, 25))
+def test_spot_nodes_are_the_ones_beyond_the_dedicated(pending: int, most: int, dedicated: int):
+    metrics = {"$PendingTasks": Series([(NOW - timedelta(minutes=2), float(pending))])}
+    plain = Formula(pending_tasks(most)).evaluate(metrics, NOW, Targets()).targets
+    mixed = Formula(pending_tasks(most, dedicated_nodes=dedicated)).evaluate(metrics, NOW, Targets()).targets
+    assert mixed.dedicated == min(dedicated, plain.dedicated)
+    assert mixed.dedicated + mixed.low_priority == plain.dedicated
