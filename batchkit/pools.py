@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from batchkit.autoscale import formulas
-from batchkit.errors import ServiceError, explain
+from batchkit.errors import ParameterError, ServiceError, explain
 from batchkit.provision import machines
 from batchkit.session import Session, word
 
@@ -83,7 +83,10 @@ def ensure(session: Session, spec: PoolSpec, keep_warm_minutes: float = 0) -> st
 def body(spec: PoolSpec, keep_warm_until: datetime | None = None) -> dict[str, Any]:
     """The pool as Resource Manager takes it (api-version 2025-06-01, `Microsoft.Batch/batchAccounts/pools`)."""
     dedicated = spec.max_nodes - spec.spot_nodes
-    formula = formulas.pending_tasks(spec.max_nodes, spec.tasks_per_node, keep_warm_until, dedicated)
+    try:
+        formula = formulas.pending_tasks(spec.max_nodes, spec.tasks_per_node, keep_warm_until, dedicated)
+    except ValueError as error:
+        raise ParameterError(f"{error} Change the parameters of notebook 01.") from None
     return {
         "identity": {"type": "UserAssigned", "userAssignedIdentities": {spec.identity: {}}},
         "properties": {
