@@ -14,7 +14,7 @@ run: $(READY)
 test: lint types tests notebooks
 
 lab: $(READY)
-	@cd notebooks && ../$(BIN)/batchkit local --state ../.batchkit --speed 60 -- ../$(BIN)/jupyter lab
+	@cd notebooks && ../$(BIN)/batchkit local --state ../.batchkit --speed 60 -- ../$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root)
 
 help:
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 16
