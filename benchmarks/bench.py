@@ -19,9 +19,8 @@ ROOT = Path(__file__).parent.parent
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(ROOT / "tests")]
 
+import inputs  # noqa: E402 - found by the path above
 from measured import record  # noqa: E402
-
-import data  # noqa: E402 - found by the path above
 
 ORJSON = "import orjson, sys; orjson.loads(open(sys.argv[1], 'rb').read())"
 
@@ -111,14 +110,14 @@ def environment(folder: Path, packages: list[str]) -> Path:
 
 def small(bench: Bench, records: list[tuple[bytes, bytes]]) -> None:
     """A thousand transactions in one file, and a thousand files in one call."""
-    one = data.write(bench.folder / "1000.json", 1000, records, 1)
+    one = inputs.write(bench.folder / "1000.json", 1000, records, 1)
     start = [bench.node, "-c", "import pandas"]
     runs = [(measure(bench.process(one)), measure(start)) for _ in range(bench.pairs)]
     beyond = statistics.median(whole.seconds - pandas.seconds for whole, pandas in runs)
     processor = statistics.median(whole.processor - pandas.processor for whole, pandas in runs)
     bench.keep("1,000: seconds beyond import pandas", 0.15, beyond, processor_seconds=round(processor, 2))
-    files = data.many(bench.folder / "files", 1000, 37, records)
-    single = data.write(bench.folder / "37000.json", 37_000, records, 2)
+    files = inputs.many(bench.folder / "files", 1000, 37, records)
+    single = inputs.write(bench.folder / "37000.json", 37_000, records, 2)
     trios = [
         (measure(bench.process(files)), measure(bench.process(single)), measure(start)) for _ in range(bench.pairs)
     ]
@@ -132,16 +131,16 @@ def small(bench: Bench, records: list[tuple[bytes, bytes]]) -> None:
 
 def medium(bench: Bench, records: list[tuple[bytes, bytes]]) -> None:
     """A hundred thousand transactions."""
-    source = data.write(bench.folder / "100000.json", 100_000, records, 3)
+    source = inputs.write(bench.folder / "100000.json", 100_000, records, 3)
     for name, goal in (("orjson", 0.5), ("polars", 0.6), ("duckdb", 0.6)):
         bench.ratio(f"100,000: process / {name}", goal, bench.process(source), bench.other(name, source))
-    dirty = data.write(bench.folder / "100000-dirty.json", 100_000, records, 3, dirty=0.02)
+    dirty = inputs.write(bench.folder / "100000-dirty.json", 100_000, records, 3, dirty=0.02)
     bench.ratio("100,000 with 2% dirt / clean", 1.3, bench.process(dirty), bench.process(source))
 
 
 def large(bench: Bench, records: list[tuple[bytes, bytes]]) -> None:
     """A million transactions, and their merge."""
-    source = data.write(bench.folder / "1000000.json", 1_000_000, records, 4)
+    source = inputs.write(bench.folder / "1000000.json", 1_000_000, records, 4)
     for name, goal in (("orjson", 0.12), ("duckdb", 0.3)):
         bench.ratio(f"1,000,000: process / {name}", goal, bench.process(source), bench.other(name, source), 1)
     bench.keep("1,000,000: peak MiB of process", 200, measure(bench.process(source)).peak)
@@ -154,7 +153,7 @@ def curve(bench: Bench, records: list[tuple[bytes, bytes]], largest: int) -> Non
     points = []
     for size in (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000):
         if size <= largest:
-            source = data.write(bench.folder / f"{size}.json", size, records, 5)
+            source = inputs.write(bench.folder / f"{size}.json", size, records, 5)
             run = measure(bench.process(source))
             points.append({"transactions": size, "seconds": round(run.seconds, 2), "peak_mib": round(run.peak)})
             print(points[-1], flush=True)
@@ -189,7 +188,7 @@ def main() -> None:
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     before = os.getloadavg()[0]
-    bench, records = Bench(options.folder.resolve(), options.pairs), data.pool()
+    bench, records = Bench(options.folder.resolve(), options.pairs), inputs.pool()
     small(bench, records)
     medium(bench, records)
     if options.largest >= 1_000_000:
