@@ -26,7 +26,7 @@ types: $(READY)
 	@$(BIN)/mypy
 
 tests: $(READY)
-	@$(BIN)/pytest -n 3 --dist loadfile
+	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 notebooks: $(READY)
 	@$(BIN)/batchkit local --speed 60 -- $(BIN)/pytest --nbval-lax --nbval-cell-timeout=120 -p no:xdist notebooks

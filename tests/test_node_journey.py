@@ -1,13 +1,12 @@
 """The real data: the worker's merged report against the package's own tables, to the cent."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from journey_reference import differences, journey_reference
+from journey_reference import journey_reference
 
 
 def node(*arguments: str | Path) -> str:
@@ -24,16 +23,15 @@ def year(tmp_path_factory: Any) -> Any:
     return folder
 
 
-def test_a_year_of_baskets_to_the_cent(year: Any) -> None:
+def test_the_first_weeks_are_what_the_tables_say(year: Any) -> None:
+    # The whole year, to the cent, is compared on the main job's summary: test_batchkit_main_job.
     assert sorted(path.name for path in (year / "in").iterdir()) == [f"week-{at:02d}.json" for at in range(1, 54)]
-    said = node("process", year / "in", "--output", year / "out")
-    node("merge", year / "out", "--output", year / "summary.json")
-    summary = json.loads((year / "summary.json").read_bytes())
-    expected = journey_reference()
-    assert differences(summary, expected) == []
-    assert (expected.baskets, expected.valid, expected.lines) == (155_848, 155_848 - 21_199, 1_469_307)
+    weeks = [f"week-{at:02d}.json" for at in range(1, 7)]
+    said = node("process", *(year / "in" / week for week in weeks), "--output", year / "out")
     valid = {line.split()[0]: int(line.split()[2]) for line in said.splitlines()}
-    assert valid == expected.valid_by_week
+    expected = journey_reference()
+    assert valid == {week: expected.valid_by_week[week] for week in weeks}
+    assert (expected.baskets, expected.valid, expected.lines) == (155_848, 155_848 - 21_199, 1_469_307)
 
 
 def test_journey_twice_writes_the_same_bytes(year: Any) -> None:

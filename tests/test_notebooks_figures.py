@@ -97,5 +97,5 @@ def test_figures_are_charts(run):
 
 def test_the_page_shows_the_results_first(run):
     page = (run / "report.html").read_text()
-    assert page.index("Results: what the job found") < page.index("Provision: a pool")
+    assert page.index("Results: what the job found") < page.index("Provision: from an empty")
     assert "mine/batch-0007.json" in page
