@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 LOCKS := pyproject.toml node/pyproject.toml .constraints.txt batchkit/local/azurite/package-lock.json
 
-.PHONY: run test lab help lint types tests notebooks pictures sdk-tests kill-tests bench-batch az checkov bench fuzz image environment
+.PHONY: run test lab help lint types tests notebooks pictures sdk-tests kill-tests bench-batch az checkov bench fuzz faults image environment
 
 run: $(READY)
 	@$(BIN)/batchkit run
@@ -62,6 +62,9 @@ image: $(READY)  ## lint and build the worker's image, and say its size
 	@command -v podman >/dev/null || { echo "make image needs podman: apt-get install podman" >&2; exit 1; }
 	@$(BIN)/hadolint node/Dockerfile
 	@podman build --tag batchkit-node node && podman image inspect --format '{{.Size}} bytes' batchkit-node
+
+faults: $(READY)  ## every fault on demand, as the clients see it
+	@$(BIN)/pytest tests/test_local_batch_behaviour.py -k "fault or preempt or unusable or kill"
 
 environment: $(READY)  ## write environment.yml from pyproject.toml
 	@$(BIN)/python tests/environment.py > environment.yml
