@@ -64,10 +64,17 @@ def _change(change: Any) -> dict[str, Any]:
     note = ", ".join(entry.path for entry in change.delta or [])
     if kind == "roleAssignments":
         role, whom = (str(after["properties"][key]).rsplit("/", 1)[-1] for key in ("roleDefinitionId", "principalId"))
-        kind, name, note = "role", ROLES.get(role, role), f"on {_place(str(change.resource_id))} for {whom}"
+        kind, name, note = "role", ROLES.get(role, role), f"on {_place(str(change.resource_id))} for {_whom(whom)}"
     plan = word.get(change.change_type, "ignore")
     return {"id": change.resource_id, "kind": kind, "name": name, "plan": plan, "note": note, "before": change.before,
             "type": str(after.get("type", ""))}  # fmt: skip
+
+
+def _whom(principal: str) -> str:
+    """An identity that does not exist yet has no id: what-if then gives the template's own expression for it."""
+    if "variables(" not in principal:
+        return principal
+    return "the account's identity" if "'account'" in principal else "the nodes' identity"
 
 
 def _place(resource_id: str) -> str:
