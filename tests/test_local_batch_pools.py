@@ -180,7 +180,7 @@ def test_lists_filter_select_and_page(azure: Azure) -> None:
     assert list(azure.batch.list_supported_images(filter="osType eq 'windows'"))
 
 
-def test_expired_token_is_refused(azure: Azure) -> None:
+def test_what_is_no_token_is_refused(azure: Azure) -> None:
     from azure.batch import BatchClient
 
     class Old:

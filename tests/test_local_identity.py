@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import ssl
 import urllib.error
 import urllib.request
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from azure.core.exceptions import HttpResponseError
 from azure.identity import DefaultAzureCredential
 from azure.storage.blob import BlobServiceClient
 
+from batchkit.local import batch
+from batchkit.local.config import LocalConfig
 from batchkit.local.tokens import (
     ARM_AUDIENCE,
     BATCH_AUDIENCE,
@@ -37,6 +43,23 @@ def status(url: str, headers: dict[str, str], ca_file: str | None = None) -> int
     except urllib.error.HTTPError as error:
         with error:
             return error.code
+
+
+def asked(service: Any, url: str, authorization: str) -> int:
+    """The status that an ASGI service answers with, asked without a socket."""
+    parts, said = urlsplit(url), []
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        said.append(message)
+
+    headers = [(b"host", parts.netloc.encode()), (b"authorization", authorization.encode())]
+    scope = {"type": "http", "http_version": "1.1", "method": "GET", "scheme": "https", "path": parts.path}
+    scope |= {"raw_path": parts.path.encode(), "query_string": parts.query.encode(), "headers": headers}
+    asyncio.run(service(scope, receive, send))
+    return int(said[0]["status"])
 
 
 def forged(token: str, **claims: object) -> str:
@@ -117,13 +140,32 @@ def test_the_unchanged_credential_gets_tokens_for_each_service(local_environment
         ("BATCHKIT_BLOB_URL", "/batch-input?restype=container&comp=list", STORAGE_AUDIENCE),
     ],
 )
-def test_no_service_answers_without_a_good_token(local_azure: dict[str, str], service: str, path: str, audience: str):
-    url = local_azure[service] + path
+def test_no_service_answers_without_a_good_token(
+    local_environment: dict[str, str], service: str, path: str, audience: str
+):
+    url = local_environment[service] + path
     headers = {"x-ms-version": "2021-12-02"}
-    expired = Tokens().issue(audience, timedelta(seconds=-1))
-    other = Tokens().issue(ARM_AUDIENCE if audience != ARM_AUDIENCE else BATCH_AUDIENCE)
-    for given in ({}, {"Authorization": bearer(expired)}, {"Authorization": bearer(other)}):
-        assert status(url, headers | given, local_azure["BATCHKIT_CA_FILE"]) in (401, 403)
+    with DefaultAzureCredential() as credential:  # a token of this very service, for another audience
+        other = credential.get_token(f"{ARM_AUDIENCE if audience != ARM_AUDIENCE else BATCH_AUDIENCE}/.default").token
+    forged_and_expired = Tokens().issue(audience, timedelta(seconds=-1))
+    for given in ({}, {"Authorization": bearer(forged_and_expired)}, {"Authorization": bearer(other)}):
+        assert status(url, headers | given, local_environment["BATCHKIT_CA_FILE"]) in (401, 403)
+
+
+@pytest.mark.parametrize(
+    ("url", "audience", "app"),
+    [
+        ("https://127.0.0.1:1/pools?api-version=2025-06-01", BATCH_AUDIENCE, "batch_app"),
+        ("https://127.0.0.1:2/subscriptions/me?api-version=2024-07-01", ARM_AUDIENCE, "arm_app"),
+    ],
+)
+def test_a_token_of_our_own_is_refused_once_its_time_is_over(tmp_path: Path, url: str, audience: str, app: str):
+    urls = ("https://127.0.0.1:1", "https://127.0.0.1:3/account", "https://127.0.0.1:2")
+    config = LocalConfig(1.0, tmp_path, *urls, tmp_path / "ca.pem", Tokens())
+    service = getattr(batch.create(config), app)
+    held, over = (bearer(config.tokens.issue(audience, timedelta(seconds=seconds))) for seconds in (60, -1))
+    assert asked(service, url, held) not in (401, 403)
+    assert asked(service, url, over) in (401, 403)
 
 
 def test_storage_takes_the_identity_and_refuses_plain_http(local_environment: dict[str, str]):
