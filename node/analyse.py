@@ -5,20 +5,20 @@ its files. Texts come as codes, so that pandas groups
 integers.
 """
 
-from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from node.columns import Batch
 from node.contract import COMPLETED, HISTOGRAM_EDGES
+from node.ids import Block
 from node.money import to_cents, to_thousandths
-from node.partial import TABLES, Part, Suspect, add_counts, add_ids, add_rows
+from node.partial import TABLES, Part, Suspect, add_counts, add_rows
 from node.settings import Settings
+from node.tables import Batch
 from node.times import day_name
 
 SAFE_SUM = 2**62
@@ -51,7 +51,7 @@ def fold(batch: Batch, valid: npt.NDArray[np.bool_], settings: Settings, parts: 
     for name, column in (("statuses", "status"), ("payment_methods", "payment_method")):
         add_table(name, named(sales, column), column, batch.names[column], parts)
     add_table("shipping_methods", sales, "shipping_method", batch.names["shipping_method"], parts)
-    add_occurrences(batch, sales, parts)
+    add_ids(batch, sales, parts)
 
 
 def sales_table(batch: Batch, valid: npt.NDArray[np.bool_]) -> pd.DataFrame:
@@ -143,30 +143,17 @@ def group_sums(
     yield from zip(sums.index.tolist(), [list(map(int, row)) for row in sums.to_numpy().tolist()], strict=True)
 
 
-def add_occurrences(batch: Batch, sales: pd.DataFrame, parts: dict[int, Part]) -> None:
-    """How often each transaction id occurs in each file, and on which day first."""
-    days, codes = np.unique(sales["day"].to_numpy(), return_inverse=True)
-    day_objects = days.astype(object)[codes]  # one Python number a day, not one a transaction
-    files, rows = sales["file"].to_numpy(), sales["row"].to_numpy()
+def add_ids(batch: Batch, sales: pd.DataFrame, parts: dict[int, Part]) -> None:
+    """Each file's transaction ids, with their days."""
+    rows = sales["row"].to_numpy()
+    whole = Block(batch.ids, batch.id_hashes, batch.transactions["day"].to_numpy().astype(np.int32))
+    named = batch.ids.sizes[rows] > 0
+    block = whole if len(rows) == len(whole) and named.all() else whole.take(rows[named])
+    files = sales["file"].to_numpy()[named]
     bounds = [0, *(np.flatnonzero(np.diff(files)) + 1).tolist(), len(files)]
     for start, end in pairwise(bounds):
         if start < end:
-            some = rows[start:end].tolist()
-            found = batch.ids if len(some) == len(batch.ids) else [batch.ids[row] for row in some]
-            count_ids(parts[int(files[start])], found, day_objects[start:end].tolist())
-
-
-def count_ids(part: Part, found: list[str | None], days: list[int]) -> None:
-    """Add one file's ids to its part."""
-    ids = dict(zip(found, days, strict=True))
-    ids.pop(None, None)
-    repeats: dict[str, int] = {}
-    if len(ids) < len(found):
-        repeats = {key: count for key, count in Counter(found).items() if key is not None and count > 1}
-        for key, day in zip(found, days, strict=True):
-            if key in repeats:
-                ids[key] = min(ids[key], day)
-    add_ids(part, cast(dict[str, int], ids), repeats)
+            parts[int(files[start])].ids.add(block.slice(start, end))
 
 
 def add_anomalies(
@@ -195,5 +182,5 @@ def add_suspects(kind: str, batch: Batch, rows: pd.DataFrame, values: Any, parts
         if day:
             add_rows(part.tables.setdefault("anomaly_days", {}), [(day_name(day), flags)])
         buyer = names[customer] if customer else ""
-        suspect = Suspect(-value, batch.ids[row] or "", batch.timestamps[row] or "", buyer)
+        suspect = Suspect(-value, batch.ids[row], batch.timestamps[row], buyer)
         part.suspects.setdefault(kind, []).append(suspect)

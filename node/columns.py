@@ -1,27 +1,59 @@
-"""From records to columns: many transactions, of one file or of many, as two tables of numbers.
+"""From records to columns: many transactions, of one file or of many, as flat arrays that another process can take.
 
-Records become columns a few hundred at a time, while they are still in the processor's cache: numbers as floats with
-NaN for missing ones, texts as codes of `Codes` with 0 for missing ones. Only ids and timestamps stay texts.
+Records become columns about a hundred at a time, while they are still in the processor's cache: numbers as floats with
+NaN for missing ones, texts as codes of `Codes` with 0 for missing ones. Only ids and timestamps stay texts. This side
+knows neither numpy nor pandas, so it is at work while these are still being imported; `tables` takes over from here.
 """
 
-from dataclasses import dataclass
+import math
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from itertools import chain
-from operator import attrgetter
+from pickle import PickleBuffer
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
+from msgspec import Struct
+from msgspec.structs import astuple
 
 from node.contract import CUSTOMER_FIELDS, LINE_FIELDS, UNKNOWN
-from node.records import NUMBERS, Customer, Repaired, Transaction
-from node.times import parse_times
+from node.records import NUMBERS, Customer, Line, Repaired, Transaction
 
 NO_CUSTOMER = Customer()
-CHUNK = 512
+CHUNK = 100
+AMOUNTS = ("subtotal", "tax", "shipping_cost", "total")
 TEXTS = ("payment_method", "shipping_method", "status")
 LINE_COLUMNS = ("product_name", "category", "quantity", "unit_price", "discount", "subtotal")
-Array = npt.NDArray[Any]
+FLOAT, CODE, HASH = "d", "i", "q"  # types of array and numpy: float64, int32, int64
+Arrays = dict[str, "array[Any]"]
+
+
+@dataclass
+class Columns:
+    """Transactions of one or more files.
+
+    Attributes:
+        runs: (file number, index of the first record in its file, records), in the order of the rows.
+        arrays: column -> its memory. A row a transaction: `line_count` (-1: no list), the amounts, codes of texts,
+            `id_hash`, `id_size` and `timestamp_size` (bytes); `line_items.` before the names of a line's columns.
+        ids: transaction ids in UTF-8, one behind the other; a missing one has no bytes.
+        timestamps: as written, likewise.
+        names: column of codes -> texts that were not in an earlier batch, in the order of their codes.
+        missing: dotted names of fields that are no columns -> rows of transactions that lack them.
+        wrong: dotted field name -> rows of transactions where it has a wrong type.
+        present: extra required field that the contract does not know -> rows of transactions that have it.
+        done: what became of the tasks whose last records are among these.
+    """
+
+    runs: list[tuple[int, int, int]] = field(default_factory=list)
+    arrays: dict[str, PickleBuffer] = field(default_factory=dict)
+    ids: bytes = b""
+    timestamps: bytes = b""
+    names: dict[str, list[str]] = field(default_factory=dict)
+    missing: dict[str, list[int]] = field(default_factory=dict)
+    wrong: dict[str, list[int]] = field(default_factory=dict)
+    present: dict[str, list[int]] = field(default_factory=dict)
+    done: list[Any] = field(default_factory=list)
 
 
 class Codes(dict[Any, int]):
@@ -29,150 +61,135 @@ class Codes(dict[Any, int]):
 
     def __init__(self) -> None:
         super().__init__({None: 0})
-        self.names = [UNKNOWN]
+        self.count = 1
+        self.fresh = [UNKNOWN]
 
     def __missing__(self, key: Any) -> int:
         if type(key) is not str:
             self[key] = code = self[str(key)]
             return code
-        self[key] = code = len(self.names)
-        self.names.append(key)
+        self[key] = code = self.count
+        self.count += 1
+        self.fresh.append(key)
         return code
 
-
-@dataclass
-class Batch:
-    """Transactions of one or more files, and what the reading of bad records found.
-
-    Attributes:
-        transactions: a row each: `file`, `index` in its file, `line_count` (-1: no list), `day` (YYYYMMDD or 0),
-            `hour`, the amounts, and the codes of texts.
-        lines: a row each: `transaction` (row number there), the numbers, and the codes of texts.
-        ids: transaction ids, None where there is none.
-        timestamps: as written.
-        names: column of codes, `line_items.` before a line's -> what the codes stand for.
-        missing: dotted names of fields that are no columns -> rows of transactions that lack them.
-        wrong: dotted field name -> rows of transactions where it has a wrong type.
-        present: extra required field that the contract does not know -> rows of transactions that have it.
-    """
-
-    transactions: pd.DataFrame
-    lines: pd.DataFrame
-    ids: list[str | None]
-    timestamps: list[str | None]
-    names: dict[str, list[str]]
-    missing: dict[str, list[int]]
-    wrong: dict[str, list[int]]
-    present: dict[str, list[int]]
+    def take_fresh(self) -> list[str]:
+        """The texts that are new since the last call."""
+        fresh, self.fresh = self.fresh, []
+        return fresh
 
 
 class Collector:
-    """Takes records until they are worth a batch; `names` of codes are kept from batch to batch."""
+    """Takes records until they are worth a batch; codes are kept from batch to batch."""
 
     def __init__(self, extra: tuple[str, ...] = ()) -> None:
-        self.codes: dict[str, Codes] = {}
-        self.columns = {
-            "": columns_of("", ("subtotal", "tax", "shipping_cost", "total", *TEXTS), (), extra),
+        self.fields = {
+            "": columns_of("", (*AMOUNTS, *TEXTS), (), extra),
             "customer.": columns_of("customer.", ("customer_id",), CUSTOMER_FIELDS, extra),
             "line_items.": columns_of("line_items.", LINE_COLUMNS, LINE_FIELDS, extra),
         }
+        coded = [prefix + name for prefix, names in self.fields.items() for name in names if name not in NUMBERS]
+        self.codes = {name: Codes() for name in coded}
         self.clear()
 
     def clear(self) -> None:
         """Forget all rows."""
+        self.columns = Columns()
         self.pending: list[Transaction] = []
-        self.files: list[tuple[int, int, int]] = []
-        self.ids: list[Any] = []
-        self.timestamps: list[str | None] = []
-        self.values: dict[str, list[Array]] = {}
-        self.missing: dict[str, list[int]] = {}
-        self.wrong: dict[str, list[int]] = {}
-        self.present: dict[str, list[int]] = {}
+        names = [prefix + name for prefix, fields in self.fields.items() for name in fields]
+        self.arrays: Arrays = {name: array(CODE if name in self.codes else FLOAT) for name in names}
+        self.arrays |= {name: array(CODE) for name in ("line_count", "id_size", "timestamp_size")}
+        self.arrays["id_hash"] = array(HASH)
+        self.ids: list[bytes] = []
+        self.timestamps: list[bytes] = []
         self.line_total = 0
+
+    @property
+    def count(self) -> int:
+        """Transactions."""
+        return len(self.arrays["line_count"]) + len(self.pending)
 
     def __len__(self) -> int:
         """Rows of both tables."""
-        return len(self.ids) + len(self.pending) + self.line_total
+        return self.count + self.line_total
 
     def add(self, file: int, index: int, records: list[Transaction]) -> None:
         """Append good records of a file, the first of which is its number `index`."""
-        self.files.append((file, index, len(records)))
+        self.columns.runs.append((file, index, len(records)))
         self.pending += records
         if len(self.pending) >= CHUNK:
             self.convert()
 
     def add_repaired(self, file: int, index: int, repaired: Repaired) -> None:
         """Append a bad record with what was wrong about it."""
-        row = len(self.ids) + len(self.pending)
+        row = self.count
         for name in repaired.wrong:
-            self.wrong.setdefault(name, []).append(row)
+            self.columns.wrong.setdefault(name, []).append(row)
         for name in repaired.present:
-            self.present.setdefault(name, []).append(row)
+            self.columns.present.setdefault(name, []).append(row)
         self.add(file, index, [repaired.transaction])
 
     def convert(self) -> None:
         """Turn the pending records into columns."""
         records, self.pending = self.pending, []
-        self.ids += self.texts("transaction_id", map(attrgetter("transaction_id"), records))
-        base = len(self.timestamps)
-        self.timestamps += map(attrgetter("timestamp"), records)
-        self.note_missing("timestamp", self.timestamps[base:], base)
-        self.append("", records)
-        customers = [record.customer or NO_CUSTOMER for record in records]
+        base = len(self.arrays["line_count"])
+        sales = transposed(Transaction, records)
+        self.add_ids(sales["transaction_id"], base)
+        self.note_missing("timestamp", sales["timestamp"], base)
+        self.timestamps.append(self.add_texts("timestamp_size", sales["timestamp"]))
+        self.append("", sales)
+        customers = transposed(Customer, [customer or NO_CUSTOMER for customer in sales["customer"]])
         self.append("customer.", customers)
-        self.note_missing("customer.email", [customer.email for customer in customers], base)
-        lists = [record.line_items for record in records]
-        counts = np.array([-1 if lines is None else len(lines) for lines in lists], np.int64)
+        self.note_missing("customer.email", customers["email"], base)
+        lists = sales["line_items"]
+        counts = array(CODE, [-1 if lines is None else len(lines) for lines in lists])
+        self.arrays["line_count"].extend(counts)
         lines = list(chain.from_iterable(filter(None, lists)))
-        self.values.setdefault("line_count", []).append(counts)
-        self.append("line_items.", lines)
+        self.append("line_items.", transposed(Line, lines))
         self.line_total += len(lines)
 
-    def texts(self, name: str, values: Any) -> list[Any]:
+    def add_ids(self, values: Sequence[Any], base: int) -> None:
         """Ids as texts, with a note of the missing ones."""
-        texts = list(values)
-        self.note_missing(name, texts, len(self.ids))
-        return texts if set(map(type, texts)) <= {str} else [None if text is None else str(text) for text in texts]
+        self.note_missing("transaction_id", values, base)
+        if set(map(type, values)) != {str}:
+            values = ["" if value is None else str(value) for value in values]
+        self.arrays["id_hash"].extend(array(HASH, map(hash, values)))
+        self.ids.append(self.add_texts("id_size", values))
 
-    def note_missing(self, name: str, values: list[Any], base: int) -> None:
+    def add_texts(self, name: str, values: Sequence[str | None]) -> bytes:
+        """Texts one behind the other; their sizes go to the column `name`."""
+        texts = ["" if value is None else value for value in values] if None in values else values
+        joined = "".join(texts)  # type: ignore[arg-type]
+        sizes: Iterable[int] = map(len, texts)  # type: ignore[arg-type]
+        if not joined.isascii():
+            sizes = [len(text.encode()) for text in texts]  # type: ignore[union-attr]
+        self.arrays[name].extend(array(CODE, sizes))
+        return joined.encode()
+
+    def note_missing(self, name: str, values: Sequence[Any], base: int) -> None:
         """Remember the rows in which a value is missing."""
         if None in values:
-            self.missing.setdefault(name, []).extend(base + row for row, value in enumerate(values) if value is None)
+            rows = [base + row for row, value in enumerate(values) if value is None]
+            self.columns.missing.setdefault(name, []).extend(rows)
 
-    def append(self, prefix: str, records: list[Any]) -> None:
-        """Convert one kind of record, column by column."""
-        for name in self.columns[prefix]:
-            if name in NUMBERS:
-                column = numbers(name, records)
-            else:
-                codes = self.codes.setdefault(prefix + name, Codes())
-                found = map(codes.__getitem__, map(attrgetter(name), records))
-                column = np.fromiter(found, np.int64, len(records))
-            self.values.setdefault(prefix + name, []).append(column)
+    def append(self, prefix: str, found: dict[str, Sequence[Any]]) -> None:
+        """Append one kind of record, column by column."""
+        for field_name in self.fields[prefix]:
+            name, values = prefix + field_name, found[field_name]
+            codes = self.codes.get(name)
+            column = numbers(values) if codes is None else array(CODE, map(codes.__getitem__, values))
+            self.arrays[name].extend(column)
 
-    def batch(self) -> Batch:
-        """The tables of all that was added."""
-        self.convert()
-        columns = {name: np.concatenate(parts) for name, parts in self.values.items()}
-        counts = columns.pop("line_count")
-        files = np.array(self.files, np.int64)
-        first = np.concatenate([[0], np.cumsum(files[:, 2])])[:-1]
-        indexes = np.arange(len(counts)) + np.repeat(files[:, 1] - first, files[:, 2])
-        times = parse_times(self.timestamps)
-        places = {"file": np.repeat(files[:, 0], files[:, 2]), "index": indexes, "line_count": counts}
-        lines = {name: columns.pop(f"line_items.{name}") for name in self.columns["line_items."]}
-        return Batch(
-            pd.DataFrame({**places, **columns, "day": times.day, "hour": times.hour}, copy=False),
-            pd.DataFrame(
-                {"transaction": np.repeat(np.arange(len(counts)), np.maximum(counts, 0)), **lines}, copy=False
-            ),
-            self.ids,
-            self.timestamps,
-            {name: codes.names for name, codes in self.codes.items()},
-            self.missing,
-            self.wrong,
-            self.present,
-        )
+    def take(self) -> Columns:
+        """All that was added, which is forgotten here."""
+        if self.pending:
+            self.convert()
+        columns = self.columns
+        columns.arrays = {name: PickleBuffer(column) for name, column in self.arrays.items()}
+        columns.ids, columns.timestamps = b"".join(self.ids), b"".join(self.timestamps)
+        columns.names = {name: codes.take_fresh() for name, codes in self.codes.items()}
+        self.clear()
+        return columns
 
 
 def columns_of(prefix: str, used: tuple[str, ...], known: tuple[str, ...], extra: tuple[str, ...]) -> tuple[str, ...]:
@@ -181,9 +198,16 @@ def columns_of(prefix: str, used: tuple[str, ...], known: tuple[str, ...], extra
     return tuple(dict.fromkeys((*used, *(name for name in required if name in known and name != "email"))))
 
 
-def numbers(name: str, records: list[Any]) -> Array:
+def transposed(kind: type[Struct], records: list[Any]) -> dict[str, Sequence[Any]]:
+    """Structs of one kind as a column a field."""
+    names = kind.__struct_fields__
+    columns: Iterable[Sequence[Any]] = zip(*map(astuple, records), strict=True) if records else ((),) * len(names)
+    return dict(zip(names, columns, strict=True))
+
+
+def numbers(values: Sequence[Any]) -> "array[float]":
     """One field as floats, with NaN for None."""
     try:
-        return np.fromiter(map(attrgetter(name), records), np.float64, len(records))
+        return array(FLOAT, values)
     except TypeError:
-        return np.array(list(map(attrgetter(name), records)), np.float64)
+        return array(FLOAT, [math.nan if value is None else value for value in values])

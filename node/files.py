@@ -63,14 +63,16 @@ def named(path: Path, name: str) -> Input:
     return Input(path, printable, name.removesuffix(".json") + REPORT_SUFFIX)
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, *data: bytes | memoryview) -> None:
     """Write under a temporary name and rename, so that no reader ever sees half a file."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.write_bytes(data)
+        stream = temporary.open("wb")
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(data)
+        stream = temporary.open("wb")
+    with stream:
+        stream.writelines(data)
     os.replace(temporary, path)
 
 

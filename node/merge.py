@@ -24,7 +24,7 @@ def merge(folder: Path, output: Path, plan: Path | None = None, tables: Path | N
     planned = None if plan is None else planned_names(plan)
     total = merged_part(folder, output)
     if output.suffix == PARTIAL_SUFFIX:
-        write_whole(output, encode_part(total))
+        write_whole(output, *encode_part(total))
     else:
         report = merged_report(total, planned, time.perf_counter() - started)
         write_whole(output, encode(report))

@@ -4,12 +4,13 @@ Money is in whole cents and quantities in thousandths, so adding two parts is ex
 what a file gives, what a task writes as `task.partial`, and what a merge makes of many of them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 
 from node.contract import MAX_ERRORS, SCHEMA_VERSION
+from node.ids import Ids, read_columns
 
 Table = dict[str, list[int]]
 
@@ -41,11 +42,7 @@ class Suspect(msgspec.Struct, gc=False, order=True):
 
 
 class Part(msgspec.Struct):
-    """Exact sums; each table's columns are named in `TABLES`.
-
-    `ids` has the first day (YYYYMMDD) of every valid transaction id, `repeats` how often those occur that do more
-    than once.
-    """
+    """Exact sums; each table's columns are named in `TABLES`, `ids` are those of the valid transactions."""
 
     schema_version: int = SCHEMA_VERSION
     rules: dict[str, Any] = {}
@@ -56,8 +53,14 @@ class Part(msgspec.Struct):
     tables: dict[str, Table] = {}
     bad_records: list[BadRecord] = []
     suspects: dict[str, list[Suspect]] = {}
-    ids: dict[str, int] = {}
-    repeats: dict[str, int] = {}
+    ids: Ids = msgspec.field(default_factory=Ids)
+
+
+class IdsHeading(msgspec.Struct, gc=False):
+    """What a partial says of its ids before their columns."""
+
+    count: int
+    further: dict[str, int]
 
 
 COUNTS = (
@@ -98,16 +101,6 @@ def add_rows(table: Table, rows: Iterable[tuple[str, list[int]]]) -> None:
         table[key] = values if known is None else [a + b for a, b in zip(known, values, strict=True)]
 
 
-def add_ids(part: Part, ids: dict[str, int], repeats: dict[str, int]) -> None:
-    """Add transaction ids with their first day, and how often they occur where that is more than once."""
-    known = ids.keys() & part.ids.keys()
-    for key in known:
-        part.repeats[key] = part.repeats.get(key, 1) + repeats.get(key, 1)
-        ids[key] = min(ids[key], part.ids[key])
-    part.repeats.update((key, count) for key, count in repeats.items() if key not in known)
-    part.ids.update(ids)
-
-
 def add_counts(counts: dict[str, int], more: dict[str, int]) -> None:
     """Add plain counts."""
     for key, value in more.items():
@@ -127,28 +120,47 @@ def merge_into(target: Part, more: Part) -> None:
     add_counts(target.unknown_fields, more.unknown_fields)
     for name, table in more.tables.items():
         add_rows(target.tables.setdefault(name, {}), table.items())
-    add_ids(target, more.ids, more.repeats)
+    target.ids.merge(more.ids)
     target.bad_records = smallest(target.bad_records + more.bad_records, MAX_ERRORS)
     for name, suspects in more.suspects.items():
         target.suspects.setdefault(name, []).extend(suspects)
 
 
-def encode_part(part: Part) -> bytes:
-    """A part as JSON; the same sums give the same bytes."""
+def encode_part(part: Part) -> Iterator[bytes | memoryview]:
+    """A part as a line of JSON, then the columns of its ids; the same call gives the same bytes."""
     part.sources.sort(key=lambda source: source.name)
     part.warnings.sort()
     for suspects in part.suspects.values():
         suspects.sort()
-    return msgspec.json.encode(part, order="sorted")
+    yield msgspec.json.encode(part, enc_hook=heading, order="sorted") + b"\n"
+    yield from part.ids.columns()
+
+
+def heading(ids: Ids) -> IdsHeading:
+    """What the line of JSON says of the ids."""
+    ids.settle()
+    return IdsHeading(len(ids), ids.further)
 
 
 def decode_part(data: bytes) -> Part:
-    """A part from its JSON.
+    """A part from what `encode_part` wrote.
 
     Raises:
         msgspec.DecodeError: it is none, or of another version of the worker.
     """
-    part = msgspec.json.decode(data, type=Part)
+    end = data.find(b"\n") + 1
+    line, columns = memoryview(data)[:end], memoryview(data)[end:]
+    part = msgspec.json.decode(line, type=Part, dec_hook=lambda _, value: read_ids(value, columns))
     if part.schema_version != SCHEMA_VERSION:
         raise msgspec.DecodeError(f"its schema version is {part.schema_version}, this worker's is {SCHEMA_VERSION}")
     return part
+
+
+def read_ids(value: Any, columns: memoryview) -> Ids:
+    """The ids from their heading and their columns; raises ValueError, which msgspec reports with its place."""
+    heading = msgspec.convert(value, IdsHeading)
+    ids = Ids()
+    ids.further = heading.further
+    if heading.count:
+        ids.blocks, ids.count = [read_columns(heading.count, columns)], heading.count
+    return ids

@@ -1,7 +1,6 @@
 """A part as a report: rounding, averages, top lists and shares, in the layout that the contract fixes."""
 
 import math
-from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
@@ -223,10 +222,9 @@ def pattern(row: Json) -> Json:
 
 def anomaly_counts(part: Part) -> dict[str, int]:
     """How many of each type; of an id that occurs n times, n - 1 are repeated."""
-    repeated = part.repeats
     return {
         **{name: part.counts.get(name, 0) for name in ANOMALY_TYPES},
-        "duplicate_transaction_id": sum(repeated.values()) - len(repeated),
+        "duplicate_transaction_id": sum(part.ids.repeats().values()) - len(part.ids.repeats()),
         "frequent_customer": len(frequent(part)),
     }
 
@@ -242,7 +240,7 @@ def anomaly_lists(part: Part, count: int | None) -> list[list[Json]]:
     limits = part.rules["anomalies"]
     return [
         suspects("high_value", part, 100, limits["high_value"], count),
-        largest("duplicate_transaction_id", "transaction_id", part.repeats, 1, count),
+        largest("duplicate_transaction_id", "transaction_id", part.ids.repeats(), 1, count),
         suspects("high_quantity", part, 1000, limits["high_quantity"], count),
         largest("frequent_customer", "customer_id", frequent(part), limits["frequent_customer"], count),
         suspects("total_mismatch", part, 100, limits["total_mismatch"], count),
@@ -283,9 +281,9 @@ def by_day(part: Part) -> dict[str, dict[str, int]]:
 
 def repeats_by_day(part: Part) -> dict[str, int]:
     """All transactions of a day less the ids that are seen for the first time on it."""
-    if not part.repeats:
+    if not part.ids.repeats():
         return {}
     repeated = {day: row[2] for day, row in part.tables.get("days", {}).items()}
-    for first, count in Counter(part.ids.values()).items():
+    for first, count in part.ids.first_days().items():
         repeated[day_name(first)] = repeated.get(day_name(first), 0) - count
     return {day: count for day, count in repeated.items() if count > 0}

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from node.columns import Batch
 from node.contract import REQUIRED_FIELDS
 from node.settings import Settings
+from node.tables import Batch
 
 Mask = npt.NDArray[np.bool_]
 

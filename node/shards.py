@@ -1,17 +1,13 @@
-"""Two processes for one call: who reads which files, and which half of a file that is too large for one.
+"""Two shares of one call: who reads which files, and which half of a file that is too large for one.
 
 The middle of a large file is a guess: a place that looks like the boundary between two records. The first half's
 reader proves it by arriving there, exactly between two records; when it does not, the file is read again as one.
 """
 
 import os
-import pickle
-import signal
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from node.contract import MEBIBYTE, RejectedFile, WorkerError
+from node.contract import MEBIBYTE, RejectedFile
 from node.files import Input
 from node.window import PIECE_BYTES, Window
 
@@ -34,7 +30,7 @@ class Task:
 
 
 def plan_shards(inputs: list[Input]) -> list[list[Task]]:
-    """The tasks of one process, or of two with about the same number of bytes."""
+    """The tasks of one share, or of two with about the same number of bytes."""
     sizes = [size_of(item) for item in inputs]
     half = sum(sizes) / 2
     if half < MIN_SHARD_BYTES or processors() < 2:
@@ -86,51 +82,3 @@ def guess_boundary(window: Window) -> bytes:
     window.step(":")
     window.step("[")
     return window.boundary(window.value().end)
-
-
-def beside(other: Callable[[], Any], own: Callable[[], Any]) -> tuple[Any, Any]:
-    """Run `other` in a child process and `own` in this one at the same time; returns both results.
-
-    Raises:
-        WorkerError: the child ended without a result.
-        Exception: what either of them raised.
-    """
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reading)
-        answer(other, writing)
-    os.close(writing)
-    try:
-        mine = own()
-        with open(reading, "rb") as stream:
-            result = stream.read()
-    except BaseException:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        raise
-    _, status = os.waitpid(child, 0)
-    return received(result, status), mine
-
-
-def answer(work: Callable[[], Any], writing: int) -> None:
-    """In the child: write the result, or what was raised, and leave without the parent's clean-up."""
-    try:
-        result: Any = work()
-    except BaseException as error:
-        result = error
-    try:
-        with open(writing, "wb") as stream:
-            pickle.dump(result, stream, protocol=5)
-    finally:
-        os._exit(0)
-
-
-def received(result: bytes, status: int) -> Any:
-    """The child's result, raised when it is an error."""
-    if not result or status:
-        raise WorkerError(f"A process of this call ended early (status {status}); is there enough memory?")
-    value = pickle.loads(result)  # noqa: S301 - written by our own child
-    if isinstance(value, BaseException):
-        raise value
-    return value

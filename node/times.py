@@ -7,17 +7,18 @@ import datetime
 import re
 from dataclasses import dataclass
 from functools import cache
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
+
+from node.texts import Texts
 
 Integers = npt.NDArray[np.int64] | npt.NDArray[np.int32]
 Bytes = npt.NDArray[np.uint8]
 
 HEAD = 19  # YYYY-MM-DDTHH:MM:SS
 MAX_TEXT = 64  # a longer text would be a fraction of a second with some 40 digits
-TAIL = re.compile(r"(?:\.[0-9]+)?(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])?")
+TAIL = re.compile(rb"(?:\.[0-9]+)?(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])?")
 DIGITS = [0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18]
 
 
@@ -29,37 +30,27 @@ class Times:
     hour: Integers
 
 
-def parse_times(texts: list[str | None]) -> Times:
-    """Read timestamps; None gives day 0 as any wrong one does."""
+def parse_times(texts: Texts) -> Times:
+    """Read timestamps; what is none gives day 0."""
     times = Times(np.zeros(len(texts), np.int64), np.zeros(len(texts), np.int64))
-    if is_even(texts):
-        parse_same_length(cast(list[str], texts), np.arange(len(texts)), times)
-        return times
-    filled = [text if text is not None and text.isascii() else "" for text in texts]
-    lengths = np.fromiter(map(len, filled), np.int64, len(filled))
-    for length in np.unique(lengths).tolist():
-        if HEAD <= length <= MAX_TEXT:
-            rows = np.flatnonzero(lengths == length)
-            same = filled if len(rows) == len(filled) else [filled[row] for row in rows.tolist()]
-            parse_same_length(same, rows, times)
+    data = np.frombuffer(texts.data, np.uint8)
+    for size in np.unique(texts.sizes).tolist():
+        if HEAD <= size <= MAX_TEXT:
+            rows = np.flatnonzero(texts.sizes == size)
+            if len(rows) == len(texts):
+                table = data.reshape(len(rows), size)
+            else:
+                table = data[(texts.ends[rows] - size)[:, None] + np.arange(size)]
+            parse_same_size(table, rows, times)
     return times
 
 
-def is_even(texts: list[str | None]) -> bool:
-    """True when all are there, in ASCII and of one length that a timestamp may have."""
-    if not texts or None in texts:
-        return False
-    known = cast(list[str], texts)
-    return HEAD <= len(known[0]) <= MAX_TEXT and len(set(map(len, known))) == 1 and "".join(known).isascii()
-
-
-def parse_same_length(texts: list[str], rows: Integers, times: Times) -> None:
-    """Read timestamps of one length as a matrix of characters, into `rows` of `times`."""
-    table = np.frombuffer("".join(texts).encode("ascii"), np.uint8).reshape(len(texts), -1)
+def parse_same_size(table: Bytes, rows: Integers, times: Times) -> None:
+    """Read timestamps of one size, a row of bytes each, into `rows` of `times`."""
     number = table[:, :HEAD].astype(np.int32) - ord("0")
     year = number[:, 0] * 1000 + number[:, 1] * 100 + number[:, 2] * 10 + number[:, 3]
     month, day, hour, minute, second = (number[:, at] * 10 + number[:, at + 1] for at in (5, 8, 11, 14, 17))
-    good = has_form(table, number) & is_clock(hour, minute, second) & has_tail(texts, table)
+    good = has_form(table, number) & is_clock(hour, minute, second) & has_tail(table)
     dates = np.where(good, year * 10000 + month * 100 + day, 0).astype(np.int64)
     times.day[rows] = np.where(are_dates(dates), dates, 0)
     times.hour[rows] = np.where(good, hour, 0)
@@ -78,15 +69,15 @@ def is_clock(hour: Integers, minute: Integers, second: Integers) -> npt.NDArray[
     return np.asarray((hour < 24) & (minute < 60) & ((second < 60) | ((second == 60) & (minute == 59))))
 
 
-def has_tail(texts: list[str], table: Bytes) -> npt.NDArray[np.bool_]:
+def has_tail(table: Bytes) -> npt.NDArray[np.bool_]:
     """Nothing, or a fraction and an offset, behind the seconds."""
-    if table.shape[1] == HEAD:
-        return np.ones(len(texts), np.bool_)
-    if table.shape[1] == HEAD + 1:
+    size = table.shape[1] - HEAD
+    if size == 0:
+        return np.ones(len(table), np.bool_)
+    if size == 1:
         return np.asarray((table[:, HEAD] == ord("Z")) | (table[:, HEAD] == ord("z")))
-    tails = [text[HEAD:] for text in texts]
-    good = {tail for tail in set(tails) if TAIL.fullmatch(tail)}
-    return np.fromiter((tail in good for tail in tails), np.bool_, len(tails))
+    tails, codes = np.unique(np.ascontiguousarray(table[:, HEAD:]).view(f"V{size}").ravel(), return_inverse=True)
+    return np.array([TAIL.fullmatch(tail.tobytes()) is not None for tail in tails], np.bool_)[codes]
 
 
 def are_dates(dates: Integers) -> npt.NDArray[np.bool_]:

@@ -3,17 +3,17 @@
 import numpy as np
 import numpy.typing as npt
 
-from node.columns import Batch
 from node.contract import MAX_ERRORS
 from node.money import to_cents
 from node.partial import BadRecord, Part, add_counts, add_rows, smallest
 from node.rules import Finding, find_errors
 from node.settings import Settings
+from node.tables import Batch
 
 Mask = npt.NDArray[np.bool_]
 
 
-def validate(batch: Batch, settings: Settings, parts: dict[int, Part], names: dict[int, str]) -> Mask:
+def validate(batch: Batch, settings: Settings, parts: dict[int, Part]) -> Mask:
     """Add a batch's validation to the parts of its files; returns a mask of the valid transactions."""
     findings = find_errors(batch, settings)
     valid = np.ones(len(batch.transactions), np.bool_)
@@ -21,7 +21,7 @@ def validate(batch: Batch, settings: Settings, parts: dict[int, Part], names: di
         valid &= ~finding.rows
     count_invalid(batch, valid, parts)
     count_rules(batch, findings, parts)
-    list_errors(batch, findings, valid, parts, names)
+    list_errors(batch, findings, valid, parts)
     return valid
 
 
@@ -61,10 +61,8 @@ def count_table(name: str, key: str, mask: Mask, batch: Batch, parts: dict[int, 
         add_rows(parts[int(str(file))].tables.setdefault(name, {}), [(key, [len(rows), exact_sum(cents[rows])])])
 
 
-def list_errors(
-    batch: Batch, findings: list[Finding], valid: Mask, parts: dict[int, Part], names: dict[int, str]
-) -> None:
-    """Keep each file's first invalid transactions, by id."""
+def list_errors(batch: Batch, findings: list[Finding], valid: Mask, parts: dict[int, Part]) -> None:
+    """Keep each file's first invalid transactions, by id; who finishes the file names it."""
     table = batch.transactions[~valid]
     errors: dict[int, list[str]] = {row: [] for row in np.flatnonzero(~valid).tolist()}
     for finding in findings:
@@ -72,7 +70,7 @@ def list_errors(
             errors[row].append(f"{finding.rule}: {finding.field}")
     columns = [table[name].tolist() for name in ("file", "index")]
     for row, file, index in zip(errors, *columns, strict=True):
-        record = BadRecord(batch.ids[row] or "", sorted(errors[row]), names[file], index)
+        record = BadRecord(batch.ids[row], sorted(errors[row]), "", index)
         parts[file].bad_records.append(record)
     for file in set(columns[0]):
         parts[file].bad_records = smallest(parts[file].bad_records, MAX_ERRORS)

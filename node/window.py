@@ -8,7 +8,7 @@ from typing import BinaryIO
 from node.contract import MAX_RECORD_BYTES, MEBIBYTE, RejectedFile
 from node.scan import Broken, NeedMore, Span, next_token, skip_space, skip_value
 
-PIECE_BYTES = MEBIBYTE // 2
+PIECE_BYTES = 128 * 1024
 TOO_LARGE = "one value is larger than 64 MiB"
 
 

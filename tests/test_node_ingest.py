@@ -13,6 +13,7 @@ import pytest
 from node import shards
 from node.files import find_inputs
 from node.process import process, put_together
+from node.reading import read_tasks
 from node.settings import Settings
 from node.worker import Worker
 
@@ -217,7 +218,7 @@ def two_processes(data: bytes, cut: int, folder: Path, monkeypatch: pytest.Monke
         return plain(run(folder, data))
     workers = [Worker(folder / "out", Settings()) for _ in pair]
     for worker, task in zip(workers, pair, strict=True):
-        worker.run([task])
+        worker.run(read_tasks([task]))
     put_together(workers[0], workers[0].halves[0], workers[1].halves[0])
     return plain(json.loads((folder / "out" / "x.report.json").read_bytes()))
 
