@@ -135,15 +135,14 @@ class Collector:
         base = len(self.arrays["line_count"])
         sales = transposed(Transaction, records)
         self.add_ids(sales["transaction_id"], base)
-        self.note_missing("timestamp", sales["timestamp"], base)
-        self.timestamps.append(self.add_texts("timestamp_size", sales["timestamp"]))
+        self.add_timestamps(sales["timestamp"], base)
         self.append("", sales)
         customers = transposed(Customer, [customer or NO_CUSTOMER for customer in sales["customer"]])
         self.append("customer.", customers)
         self.note_missing("customer.email", customers["email"], base)
         lists = sales["line_items"]
-        counts = array(CODE, [-1 if lines is None else len(lines) for lines in lists])
-        self.arrays["line_count"].extend(counts)
+        counts = [-1 if lines is None else len(lines) for lines in lists]
+        self.arrays["line_count"].extend(array(CODE, counts))
         lines = list(chain.from_iterable(filter(None, lists)))
         self.append("line_items.", transposed(Line, lines))
         self.line_total += len(lines)
@@ -151,24 +150,29 @@ class Collector:
     def add_ids(self, values: Sequence[Any], base: int) -> None:
         """Ids as texts, with a note of the missing ones."""
         self.note_missing("transaction_id", values, base)
-        if set(map(type, values)) != {str}:
+        try:
+            joined = "".join(values)
+        except TypeError:
             values = ["" if value is None else str(value) for value in values]
+            joined = "".join(values)
         self.arrays["id_hash"].extend(array(HASH, map(hash, values)))
-        self.ids.append(self.add_texts("id_size", values))
+        self.ids.append(self.encoded("id_size", values, joined))
 
-    def add_texts(self, name: str, values: Sequence[str | None]) -> bytes:
+    def add_timestamps(self, values: Sequence[str | None], base: int) -> None:
+        """Timestamps as written, with a note of the missing ones."""
+        self.note_missing("timestamp", values, base)
+        texts = [value or "" for value in values]
+        self.timestamps.append(self.encoded("timestamp_size", texts, "".join(texts)))
+
+    def encoded(self, name: str, texts: Sequence[str], joined: str) -> bytes:
         """Texts one behind the other; their sizes go to the column `name`."""
-        texts = ["" if value is None else value for value in values] if None in values else values
-        joined = "".join(texts)  # type: ignore[arg-type]
-        sizes: Iterable[int] = map(len, texts)  # type: ignore[arg-type]
-        if not joined.isascii():
-            sizes = [len(text.encode()) for text in texts]  # type: ignore[union-attr]
+        sizes = map(len, texts) if joined.isascii() else [len(text.encode()) for text in texts]
         self.arrays[name].extend(array(CODE, sizes))
         return joined.encode()
 
     def note_missing(self, name: str, values: Sequence[Any], base: int) -> None:
         """Remember the rows in which a value is missing."""
-        if None in values:
+        if not all(values):  # which is quicker than to look for None, and true for most
             rows = [base + row for row, value in enumerate(values) if value is None]
             self.columns.missing.setdefault(name, []).extend(rows)
 
