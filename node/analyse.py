@@ -5,7 +5,9 @@ its files. Texts come as codes, so that pandas groups
 integers.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -24,37 +26,97 @@ from node.times import day_name
 SAFE_SUM = 2**62
 AMOUNTS = ("total", "subtotal", "tax", "shipping_cost")
 EDGE_CENTS = np.array(HISTOGRAM_EDGES) * 100
+HOURS = [f"{hour:02d}" for hour in range(24)]
+CLASSES = [f"{at:02d}" for at in range(len(HISTOGRAM_EDGES))]
+
+# What is summed of transactions and of lines, in an order in which every table's columns are neighbours.
+SALES_SUMS = ("tax", "shipping", "revenue", "orders", "transactions")
+LINES_SUMS = ("revenue", "quantity", "lines")
+Integers = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+Labels = Sequence[str | None]
+Row = list[int]
 
 
-def fold(batch: Batch, valid: npt.NDArray[np.bool_], settings: Settings, parts: dict[int, Part]) -> None:
+@dataclass
+class Measures:
+    """Valid transactions, or their lines: whole numbers to be summed, and the codes to group them by.
+
+    Attributes:
+        names: of the rows of `values`.
+        values: a row a measure, a column a transaction or line.
+        files: the file of each.
+    """
+
+    names: tuple[str, ...]
+    values: Integers
+    files: Integers
+
+    def sums(self, columns: tuple[str, ...], codes: Integers, width: int) -> Iterator[tuple[int, list[int], list[Row]]]:
+        """Exact sums of neighbouring measures: each file's codes (below `width`), and their sums."""
+        first = self.names.index(columns[0])
+        values = pd.DataFrame(self.values[first : first + len(columns)].T, copy=False)
+        if self.can_overflow:
+            values = values.astype(object)  # Python's own integers
+        sums = values.groupby(self.files * width + codes, sort=False).sum()
+        files, found = np.divmod(sums.index.to_numpy(), width)
+        for start, end in neighbours(files):
+            yield int(files[start]), found[start:end].tolist(), sums.to_numpy()[start:end].tolist()
+
+    @cached_property
+    def can_overflow(self) -> bool:
+        """True when the sum of all might not fit into 64 bits."""
+        return bool(self.values.size) and int(np.abs(self.values).max()) * self.values.shape[1] >= SAFE_SUM
+
+
+def fold(batch: Batch, valid: Mask, settings: Settings, parts: dict[int, Part]) -> None:
     """Add the valid transactions of a batch to the parts of their files.
 
     Args:
-        batch: the tables of `columns`.
+        batch: the tables of `tables`.
         valid: one element a transaction.
         settings: the limits of the anomalies.
         parts: file number -> the part to add to.
     """
-    sales = sales_table(batch, valid)
-    lines = lines_table(batch, sales, valid)
-    sales = sales if valid.all() else sales[valid]
-    add_sums(sales, parts)
+    sales = sales_table(batch)
+    lines = lines_table(batch, sales)
+    if not valid.all():
+        lines = lines[valid[lines["transaction"]]]
+        sales = sales[valid]
+    fold_sales(batch, sales, parts)
+    fold_lines(batch, lines, parts)
     add_anomalies(batch, sales, lines, settings, parts)
-    add_days(sales, parts)
-    add_table("hours", sales, "hour", [f"{hour:02d}" for hour in range(24)], parts)
-    sold = sales if sales["orders"].all() else sales[sales["orders"] == 1]
-    add_table("order_values", sold, "order_value", [f"{at:02d}" for at in range(len(HISTOGRAM_EDGES))], parts)
-    bought = lines if lines["lines"].all() else lines[lines["lines"] == 1]
-    add_table("products", bought, "product_name", batch.names["line_items.product_name"], parts)
-    add_table("categories", bought, "category", batch.names["line_items.category"], parts)
-    add_table("customers", named(sales, "customer"), "customer", batch.names["customer.customer_id"], parts)
-    for name, column in (("statuses", "status"), ("payment_methods", "payment_method")):
-        add_table(name, named(sales, column), column, batch.names[column], parts)
-    add_table("shipping_methods", sales, "shipping_method", batch.names["shipping_method"], parts)
     add_ids(batch, sales, parts)
 
 
-def sales_table(batch: Batch, valid: npt.NDArray[np.bool_]) -> pd.DataFrame:
+def fold_sales(batch: Batch, sales: pd.DataFrame, parts: dict[int, Part]) -> None:
+    """The summary's sums, and every table of transactions."""
+    measures = Measures(SALES_SUMS, np.array([sales[name] for name in SALES_SUMS]), sales["file"].to_numpy())
+    names = ("tax", "shipping", "revenue", "completed", "valid_transactions")
+    for file, _, rows in measures.sums(SALES_SUMS, np.zeros(len(sales), np.int64), 1):
+        add_counts(parts[file].counts, dict(zip(names, rows[0], strict=True)))
+    days, day_codes = np.unique(sales["day"].to_numpy(), return_inverse=True)
+    add_table("days", measures, day_codes, [day_name(day) if day else None for day in days.tolist()], parts)
+    tables = {
+        "customers": ("customer", [None, *batch.names["customer.customer_id"][1:]]),
+        "statuses": ("status", [None, *batch.names["status"][1:]]),
+        "payment_methods": ("payment_method", [None, *batch.names["payment_method"][1:]]),
+        "shipping_methods": ("shipping_method", batch.names["shipping_method"]),
+        "hours": ("hour", HOURS),
+        "order_values": ("order_value", CLASSES),
+    }
+    for name, (column, labels) in tables.items():
+        add_table(name, measures, sales[column].to_numpy(), labels, parts)
+
+
+def fold_lines(batch: Batch, lines: pd.DataFrame, parts: dict[int, Part]) -> None:
+    """Every table of line items."""
+    measures = Measures(LINES_SUMS, np.array([lines[name] for name in LINES_SUMS]), lines["file"].to_numpy())
+    for name, column in (("products", "product_name"), ("categories", "category")):
+        add_table(name, measures, lines[column].to_numpy(), batch.names[f"line_items.{column}"], parts)
+
+
+def sales_table(batch: Batch) -> pd.DataFrame:
     """A row a transaction, in whole cents; money is 0 unless it is completed."""
     table = batch.transactions
     codes = [code for code, name in enumerate(batch.names["status"]) if code and name == COMPLETED]
@@ -73,74 +135,40 @@ def sales_table(batch: Batch, valid: npt.NDArray[np.bool_]) -> pd.DataFrame:
         "shipping": shipping * completed,
         "orders": completed,
         "transactions": np.ones(len(table), np.int64),
-        "order_value": np.searchsorted(EDGE_CENTS, total, side="right") - 1,
+        "order_value": np.maximum(np.searchsorted(EDGE_CENTS, total, side="right") - 1, 0),
         "customer": table["customer.customer_id"],
         **{name: table[name] for name in ("status", "payment_method", "shipping_method")},
     }
     return pd.DataFrame(columns, copy=False)
 
 
-def lines_table(batch: Batch, sales: pd.DataFrame, valid: npt.NDArray[np.bool_]) -> pd.DataFrame:
-    """A row a line of a valid transaction: its file, product, category, cents and thousandths."""
+def lines_table(batch: Batch, sales: pd.DataFrame) -> pd.DataFrame:
+    """A row a line: its file, product, category, cents and thousandths, 0 unless it is sold."""
     lines, owners = batch.lines, batch.lines["transaction"].to_numpy()
     completed = sales["orders"].to_numpy()[owners]
-    table = pd.DataFrame(
-        {
-            "file": sales["file"].to_numpy()[owners],
-            "transaction": owners,
-            "pieces": lines["quantity"].to_numpy(),
-            "revenue": to_cents(lines["subtotal"].to_numpy()) * completed,
-            "quantity": to_thousandths(lines["quantity"].to_numpy()) * completed,
-            "lines": completed,
-            "product_name": lines["product_name"],
-            "category": lines["category"],
-        },
-        copy=False,
-    )
-    return table if valid.all() else table[valid[owners]]
+    columns = {
+        "file": sales["file"].to_numpy()[owners],
+        "transaction": owners,
+        "pieces": lines["quantity"].to_numpy(),
+        "revenue": to_cents(lines["subtotal"].to_numpy()) * completed,
+        "quantity": to_thousandths(lines["quantity"].to_numpy()) * completed,
+        "lines": completed,
+        "product_name": lines["product_name"],
+        "category": lines["category"],
+    }
+    return pd.DataFrame(columns, copy=False)
 
 
-def named(table: pd.DataFrame, column: str) -> pd.DataFrame:
-    """The rows that have a name in a column of codes; all of them but where a rule is off."""
-    there = table[column] > 0
-    return table if there.all() else table[there]
+def add_table(name: str, measures: Measures, codes: Integers, labels: Labels, parts: dict[int, Part]) -> None:
+    """Add groups to each file's table of that name, but those that count nothing and those without a label.
 
-
-def add_sums(sales: pd.DataFrame, parts: dict[int, Part]) -> None:
-    """The summary's sums, file by file."""
-    columns = ["transactions", "orders", "revenue", "tax", "shipping"]
-    names = ["valid_transactions", "completed", "revenue", "tax", "shipping"]
-    for file, values in group_sums(sales, sales["file"].to_numpy(), columns):
-        add_counts(parts[file].counts, dict(zip(names, values, strict=True)))
-
-
-def add_table(name: str, table: pd.DataFrame, column: str, names: list[str], parts: dict[int, Part]) -> None:
-    """Group a table by file and code, and add the rows to each file's table of that name."""
-    width = len(names)
-    groups = table["file"].to_numpy() * width + table[column].to_numpy()
-    for group, values in group_sums(table, groups, list(TABLES[name])):
-        file, code = divmod(group, width)
-        add_rows(parts[file].tables.setdefault(name, {}), [(names[code], values)])
-
-
-def add_days(sales: pd.DataFrame, parts: dict[int, Part]) -> None:
-    """The days' table; without the timestamp rule a transaction may have no day, and counts on none."""
-    dated = sales if (sales["day"] > 0).all() else sales[sales["day"] > 0]
-    days, codes = np.unique(dated["day"].to_numpy(), return_inverse=True)
-    add_table("days", dated.assign(code=codes), "code", [day_name(day) for day in days.tolist()], parts)
-
-
-def group_sums(
-    table: pd.DataFrame, groups: npt.NDArray[np.int64], columns: list[str]
-) -> Iterator[tuple[int, list[int]]]:
-    """Exact sums of whole-number columns for each group."""
-    if table.empty:
-        return
-    values = table[columns]
-    if int(values.abs().to_numpy().max()) * len(values) >= SAFE_SUM:
-        values = values.astype(object)  # Python's own integers, which do not overflow
-    sums = values.groupby(groups, sort=False).sum()
-    yield from zip(sums.index.tolist(), [list(map(int, row)) for row in sums.to_numpy().tolist()], strict=True)
+    Where the user switched off the rule that requires it, a transaction may have no day, customer, status or payment
+    method, and counts in no table of these.
+    """
+    for file, found, rows in measures.sums(TABLES[name], codes, len(labels)):
+        named = [(labels[code], row) for code, row in zip(found, rows, strict=True) if row[-1]]
+        table = parts[file].tables.setdefault(name, {})
+        add_rows(table, [(label, row) for label, row in named if label is not None])
 
 
 def add_ids(batch: Batch, sales: pd.DataFrame, parts: dict[int, Part]) -> None:
@@ -150,10 +178,14 @@ def add_ids(batch: Batch, sales: pd.DataFrame, parts: dict[int, Part]) -> None:
     named = batch.ids.sizes[rows] > 0
     block = whole if len(rows) == len(whole) and named.all() else whole.take(rows[named])
     files = sales["file"].to_numpy()[named]
+    for start, end in neighbours(files):
+        parts[int(files[start])].ids.add(block.slice(start, end))
+
+
+def neighbours(files: Integers) -> list[tuple[int, int]]:
+    """Runs of the same file: the rows from start to end."""
     bounds = [0, *(np.flatnonzero(np.diff(files)) + 1).tolist(), len(files)]
-    for start, end in pairwise(bounds):
-        if start < end:
-            parts[int(files[start])].ids.add(block.slice(start, end))
+    return list(pairwise(bounds)) if len(files) else []
 
 
 def add_anomalies(

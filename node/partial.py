@@ -96,6 +96,9 @@ TABLES = {
 
 def add_rows(table: Table, rows: Iterable[tuple[str, list[int]]]) -> None:
     """Add rows of whole numbers, key by key; a new key's row is kept as it is."""
+    if not table:
+        table.update(rows)
+        return
     for key, values in rows:
         known = table.get(key)
         table[key] = values if known is None else [a + b for a, b in zip(known, values, strict=True)]
