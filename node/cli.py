@@ -84,23 +84,27 @@ def run(options: argparse.Namespace) -> None:
         for name, baskets in journey(options.output):
             print(f"{name} {baskets} baskets", file=sys.stderr)
     else:
-        from node.rules import RULE_NAMES
         from node.settings import default_rules_text
 
-        print(default_rules_text(RULE_NAMES), end="")
+        print(default_rules_text(rule_names()), end="")
+
+
+def rule_names() -> tuple[str, ...]:
+    """The names of all rules; the import brings pandas."""
+    from node.rules import RULE_NAMES
+
+    return RULE_NAMES
 
 
 def run_process(options: argparse.Namespace) -> None:
     """`process`, with the rules file read first.
 
     Records are no cycles, and looking for cycles among them would take half of the time: the worker collects
-    garbage itself, once a batch, and never looks at what the imports made.
+    garbage itself, once a batch.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # no linear algebra here, so no threads for it
     gc.disable()
     from node.process import process
-    from node.rules import RULE_NAMES
     from node.settings import load_settings
 
-    gc.freeze()
-    process(options.paths, options.output, load_settings(options.rules, RULE_NAMES))
+    process(options.paths, options.output, load_settings(options.rules, rule_names))

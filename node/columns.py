@@ -8,7 +8,6 @@ knows neither numpy nor pandas, so it is at work while these are still being imp
 import math
 from array import array
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from itertools import chain
 from pickle import PickleBuffer
 from typing import Any
@@ -28,8 +27,7 @@ FLOAT, CODE, HASH = "d", "i", "q"  # types of array and numpy: float64, int32, i
 Arrays = dict[str, "array[Any]"]
 
 
-@dataclass
-class Columns:
+class Columns(Struct):
     """Transactions of one or more files.
 
     Attributes:
@@ -45,15 +43,15 @@ class Columns:
         done: what became of the tasks whose last records are among these.
     """
 
-    runs: list[tuple[int, int, int]] = field(default_factory=list)
-    arrays: dict[str, PickleBuffer] = field(default_factory=dict)
+    runs: list[tuple[int, int, int]] = []
+    arrays: dict[str, PickleBuffer] = {}
     ids: bytes = b""
     timestamps: bytes = b""
-    names: dict[str, list[str]] = field(default_factory=dict)
-    missing: dict[str, list[int]] = field(default_factory=dict)
-    wrong: dict[str, list[int]] = field(default_factory=dict)
-    present: dict[str, list[int]] = field(default_factory=dict)
-    done: list[Any] = field(default_factory=list)
+    names: dict[str, list[str]] = {}
+    missing: dict[str, list[int]] = {}
+    wrong: dict[str, list[int]] = {}
+    present: dict[str, list[int]] = {}
+    done: list[Any] = []
 
 
 class Codes(dict[Any, int]):

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,7 @@ import msgspec
 from node.contract import REPORT_SUFFIX, UsageError
 
 
-@dataclass(frozen=True)
-class Input:
+class Input(msgspec.Struct, frozen=True):
     """A file to process: where it is, its name in reports, and its report's path below the output folder."""
 
     path: Path

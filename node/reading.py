@@ -5,8 +5,9 @@ This is all that a reading process does, and it imports neither numpy nor pandas
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from node.columns import Collector, Columns
 from node.contract import RejectedFile
@@ -18,8 +19,7 @@ BATCH_ROWS = 100_000
 BATCH_FILES = 2_000
 
 
-@dataclass
-class Outcome:
+class Outcome(msgspec.Struct):
     """What became of a task.
 
     Attributes:
@@ -33,13 +33,13 @@ class Outcome:
 
     task: Task
     number: int
-    header: dict[str, Any] = field(default_factory=dict)
+    header: dict[str, Any] = {}
     rejection: RejectedFile | None = None
     size: int = 0
     count: int = 0
     seconds: float = 0.0
     proven: bool = False
-    unknown: dict[str, int] = field(default_factory=dict)
+    unknown: dict[str, int] = {}
 
     def note_unknown(self, names: Iterable[str]) -> None:
         """Count unknown keys."""

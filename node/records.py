@@ -5,7 +5,6 @@ fit is decoded loosely, and `repair` gives the same struct with every wrong part
 """
 
 import json
-from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import msgspec
@@ -67,8 +66,7 @@ IDS = {"transaction_id", "customer_id", "product_id"}
 NUMBERS = {"quantity", "unit_price", "discount", "subtotal", "tax", "shipping_cost", "total"}
 
 
-@dataclass
-class Repaired:
+class Repaired(msgspec.Struct):
     """A bad record made to fit.
 
     Attributes:
@@ -79,9 +77,9 @@ class Repaired:
     """
 
     transaction: Transaction
-    wrong: set[str] = field(default_factory=set)
-    unknown: list[str] = field(default_factory=list)
-    present: set[str] = field(default_factory=set)
+    wrong: set[str] = set()
+    unknown: list[str] = []
+    present: set[str] = set()
 
 
 class Digits(str):

@@ -6,7 +6,8 @@ writes: they cost the record they stand in, not the file.
 """
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 SPACE = re.compile(rb"[ \t\n\r]*")
 # Possessive (*+): an unended string fails at once, however long it is.
@@ -36,16 +37,16 @@ class NeedMore(Exception):  # noqa: N818 - not an error: the value goes on beyon
     """The bytes end inside the value."""
 
 
-@dataclass
 class Broken(Exception):  # noqa: N818 - becomes a RejectedFile where the file's offset is known
     """JSON is broken at `position` of the scanned bytes."""
 
-    position: int
-    reason: str
+    def __init__(self, position: int, reason: str) -> None:
+        super().__init__(position, reason)
+        self.position = position
+        self.reason = reason
 
 
-@dataclass(frozen=True)
-class Span:
+class Span(msgspec.Struct, frozen=True):
     """One value: its first byte, the byte behind it, and how many levels of lists and objects it opens."""
 
     start: int

@@ -7,15 +7,16 @@ A user owns this file (TOML). Every key has a default, an unknown one is an erro
 import difflib
 import math
 import tomllib
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from node.contract import UsageError
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """The largest values that are still valid, in currency units and pieces."""
 
     max_unit_price: float = 10000
@@ -23,8 +24,7 @@ class Limits:
     max_total: float = 100000
 
 
-@dataclass(frozen=True)
-class Anomalies:
+class Anomalies(msgspec.Struct, frozen=True):
     """Values above these are valid but worth a look."""
 
     high_value: float = 5000
@@ -33,41 +33,36 @@ class Anomalies:
     total_mismatch: float = 0.01
 
 
-@dataclass(frozen=True)
-class Required:
+class Required(msgspec.Struct, frozen=True):
     """Dotted names of fields that every transaction needs beside the contract's."""
 
     extra: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Switches:
+class Switches(msgspec.Struct, frozen=True):
     """Names of the validation rules that are not applied."""
 
     off: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True):
     """All that a rules file can set."""
 
-    limits: Limits = field(default_factory=Limits)
-    anomalies: Anomalies = field(default_factory=Anomalies)
-    required: Required = field(default_factory=Required)
-    rules: Switches = field(default_factory=Switches)
+    limits: Limits = Limits()
+    anomalies: Anomalies = Anomalies()
+    required: Required = Required()
+    rules: Switches = Switches()
 
     def as_dict(self) -> dict[str, Any]:
         """The rules as they stand in a report."""
-        return {
-            section: {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
-            for section, values in asdict(self).items()
-        }
+        rules: dict[str, Any] = msgspec.to_builtins(self)
+        return rules
 
 
 SECTIONS: dict[str, Any] = {"limits": Limits, "anomalies": Anomalies, "required": Required, "rules": Switches}
 
 
-def load_settings(path: Path | None, rule_names: tuple[str, ...]) -> Settings:
+def load_settings(path: Path | None, rule_names: Callable[[], tuple[str, ...]]) -> Settings:
     """Read a rules file; None gives the defaults.
 
     Raises:
@@ -85,12 +80,13 @@ def load_settings(path: Path | None, rule_names: tuple[str, ...]) -> Settings:
         raise UsageError(f"{path}: {error}") from error
 
 
-def parse_settings(text: str, rule_names: tuple[str, ...]) -> Settings:
-    """Settings from the text of a rules file, where `rule_names` may be switched off."""
+def parse_settings(text: str, rule_names: Callable[[], tuple[str, ...]]) -> Settings:
+    """Settings from the text of a rules file, where `rule_names` may be switched off: asked for when one is."""
     document = tomllib.loads(text)
     check_names(document, list(SECTIONS), "section")
     sections = {name: read_section(name, document.get(name, {})) for name in SECTIONS}
-    check_names(sections["rules"].off, list(rule_names), "rule")
+    if sections["rules"].off:
+        check_names(sections["rules"].off, list(rule_names()), "rule")
     return Settings(**sections)
 
 
@@ -99,7 +95,7 @@ def read_section(name: str, table: Any) -> Any:
     if not isinstance(table, dict):
         raise UsageError(f"{name} must be a section, written [{name}].")
     cls = SECTIONS[name]
-    check_names(table, [entry.name for entry in fields(cls)], f"key in [{name}]")
+    check_names(table, list(cls.__struct_fields__), f"key in [{name}]")
     return cls(**{key: read_value(f"{name}.{key}", value, cls) for key, value in table.items()})
 
 

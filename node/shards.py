@@ -5,7 +5,8 @@ reader proves it by arriving there, exactly between two records; when it does no
 """
 
 import os
-from dataclasses import dataclass
+
+import msgspec
 
 from node.contract import MEBIBYTE, RejectedFile
 from node.files import Input
@@ -14,8 +15,7 @@ from node.window import PIECE_BYTES, Window
 MIN_SHARD_BYTES = 4 * MEBIBYTE
 
 
-@dataclass(frozen=True)
-class Task:
+class Task(msgspec.Struct, frozen=True):
     """An input, or a part of it: from the record that starts at `start` to the one that starts at `stop`."""
 
     source: Input

@@ -45,6 +45,8 @@ class Worker:
         self.rules = settings.as_dict()
         self.total = Part(rules=self.rules)
         self.halves: list[Half] = []
+        if not gc.isenabled():
+            gc.freeze()  # what the imports made is no garbage
 
     def run(self, batches: Iterable[Columns]) -> None:
         """Analyse all batches of one reader, and write a report for every task that is a whole file."""

@@ -109,7 +109,7 @@ def write(folder: Any, name: Any, values: Any, indent: Any = None) -> None:
 
 
 def run(folder: Any, toml: Any = "") -> None:
-    process([Path(folder)], Path(folder, "out"), parse_settings(toml, RULE_NAMES))
+    process([Path(folder)], Path(folder, "out"), parse_settings(toml, lambda: RULE_NAMES))
 
 
 def read(folder: Any, name: Any) -> Any:
