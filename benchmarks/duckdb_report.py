@@ -20,8 +20,8 @@ PREPARE = f"""
 CREATE TEMP TABLE sales AS
 WITH raw AS (
     SELECT unnest(transactions) AS t FROM read_json(
-        $source, format = 'unstructured', maximum_object_size = 2000000000,
-        columns = {{transactions: 'STRUCT({TRANSACTION})[]'}}))
+        $source, maximum_object_size = 2000000000,
+        columns = {{batch_id: 'VARCHAR', transaction_count: 'BIGINT', transactions: 'STRUCT({TRANSACTION})[]'}}))
 SELECT row_number() OVER () AS row, t.* EXCLUDE (customer), t.customer.customer_id, t.customer.email,
     try_strptime(t.timestamp, '%Y-%m-%dT%H:%M:%SZ') AS time,
     round_even(t.total * 100, 0)::BIGINT AS cents, round_even(t.tax * 100, 0)::BIGINT AS tax_cents,
