@@ -1,8 +1,7 @@
 """Analysis with pandas: one batch of transactions, of any number of files, into each file's exact sums.
 
 Every figure is a sum over a group, (file, key), of whole numbers; `fold` adds what a batch gives to the parts of
-its files. Texts come as codes, so that pandas groups
-integers.
+its files. Texts come as codes, so that pandas groups integers.
 """
 
 from collections.abc import Iterator, Sequence
@@ -78,15 +77,28 @@ def fold(batch: Batch, valid: Mask, settings: Settings, parts: dict[int, Part]) 
         settings: the limits of the anomalies.
         parts: file number -> the part to add to.
     """
-    sales = sales_table(batch)
-    lines = lines_table(batch, sales)
-    if not valid.all():
-        lines = lines[valid[lines["transaction"]]]
-        sales = sales[valid]
+    sales, lines = valid_tables(batch, valid)
     fold_sales(batch, sales, parts)
     fold_lines(batch, lines, parts)
     add_anomalies(batch, sales, lines, settings, parts)
     add_ids(batch, sales, parts)
+
+
+def fold_together(batch: Batch, valid: Mask, numbers: set[int], total: Part) -> None:
+    """Add the tables of sums of many files to one part at once, as if they were one file."""
+    sales, lines = valid_tables(batch, valid)
+    part = Part()
+    fold_sales(batch, sales[sales["file"].isin(numbers)].assign(file=0), {0: part})
+    fold_lines(batch, lines[lines["file"].isin(numbers)].assign(file=0), {0: part})
+    for name, table in part.tables.items():
+        add_rows(total.tables.setdefault(name, {}), table.items())
+
+
+def valid_tables(batch: Batch, valid: Mask) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The valid transactions and their lines."""
+    sales = sales_table(batch)
+    lines = lines_table(batch, sales)
+    return (sales, lines) if valid.all() else (sales[valid], lines[valid[lines["transaction"]]])
 
 
 def fold_sales(batch: Batch, sales: pd.DataFrame, parts: dict[int, Part]) -> None:

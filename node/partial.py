@@ -4,7 +4,7 @@ Money is in whole cents and quantities in thousandths, so adding two parts is ex
 what a file gives, what a task writes as `task.partial`, and what a merge makes of many of them.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -92,6 +92,7 @@ TABLES = {
     "errors": ("transactions", "invalid_cents"),
     "error_fields": ("transactions", "invalid_cents"),
 }
+SPARSE = ("anomaly_days", "errors", "error_fields")  # most files have few rows of these
 
 
 def add_rows(table: Table, rows: Iterable[tuple[str, list[int]]]) -> None:
@@ -115,16 +116,18 @@ def smallest(items: list[Any], count: int) -> list[Any]:
     return sorted(items)[:count]
 
 
-def merge_into(target: Part, more: Part) -> None:
-    """Add one part to another, exactly; the order of many such calls makes no difference."""
+def merge_into(target: Part, more: Part, tables: Collection[str] = TABLES) -> None:
+    """Add one part to another, exactly, with these of its tables; the order of many such calls makes no difference."""
     target.sources.extend(more.sources)
     target.warnings.extend(more.warnings)
     add_counts(target.counts, more.counts)
     add_counts(target.unknown_fields, more.unknown_fields)
     for name, table in more.tables.items():
-        add_rows(target.tables.setdefault(name, {}), table.items())
+        if name in tables:
+            add_rows(target.tables.setdefault(name, {}), table.items())
     target.ids.merge(more.ids)
-    target.bad_records = smallest(target.bad_records + more.bad_records, MAX_ERRORS)
+    if more.bad_records:
+        target.bad_records = smallest(target.bad_records + more.bad_records, MAX_ERRORS)
     for name, suspects in more.suspects.items():
         target.suspects.setdefault(name, []).extend(suspects)
 

@@ -24,13 +24,13 @@ Json = dict[str, Any]
 
 
 def money(cents: int) -> float:
-    """Currency units of whole cents."""
-    return from_units(cents, 100)
+    """Currency units of whole cents: the nearest float to the exact quotient."""
+    return cents / 100
 
 
 def pieces(thousandths: int) -> float:
     """Pieces of whole thousandths."""
-    return from_units(thousandths, 1000)
+    return thousandths / 1000
 
 
 def frame_of(status: str, rejection: Json | None, source: Json, seconds: float, rules: Json) -> Json:

@@ -6,21 +6,23 @@ Batches come from `reading`, whether it runs in this process or in one of its ow
 import gc
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from node.analyse import fold
+from node.analyse import fold, fold_together
 from node.columns import Columns
 from node.files import encode, write_whole
-from node.partial import Part, Source, add_counts, merge_into
+from node.partial import SPARSE, TABLES, Part, Source, add_counts, merge_into
 from node.reading import Outcome
 from node.report import processed_report, rejected_report
 from node.settings import Settings
 from node.shards import Task
 from node.tables import Batch, Tables
 from node.validate import validate
+
+MANY = 10  # files; for fewer it is quicker to add them up one by one
 
 
 @dataclass
@@ -53,31 +55,38 @@ class Worker:
         tables, parts = Tables(), Parts(self.rules)
         for columns in batches:
             started = time.perf_counter()
+            together = many_whole(columns, parts)
             if columns.runs:
-                self.analyse(tables.batch(columns), parts)
+                self.analyse(tables.batch(columns), parts, together)
             share = (time.perf_counter() - started) / max(len(columns.done), 1)
             for outcome in columns.done:
                 outcome.seconds += share
-                self.finish(outcome, parts.pop(outcome.number, None) or Part(rules=self.rules))
+                part = parts.pop(outcome.number, None) or Part(rules=self.rules)
+                self.finish(outcome, part, SPARSE if outcome.number in together else TABLES)
             if not gc.isenabled():
                 gc.collect()
 
-    def analyse(self, batch: Batch, parts: dict[int, Part]) -> None:
-        """Validate and analyse a batch."""
+    def analyse(self, batch: Batch, parts: dict[int, Part], together: set[int]) -> None:
+        """Validate and analyse a batch; the tables of the files `together` are added to the total at once."""
         valid = validate(batch, self.settings, parts)
         fold(batch, valid, self.settings, parts)
+        if together:
+            fold_together(batch, valid, together, self.total)
 
-    def finish(self, outcome: Outcome, part: Part) -> None:
-        """A task's last records are analysed: report a whole file, keep a part of one."""
+    def finish(self, outcome: Outcome, part: Part, tables: Collection[str]) -> None:
+        """A task's last records are analysed: report a whole file, keep a part of one.
+
+        The total gets these `tables`, and has the others already.
+        """
         add_counts(part.unknown_fields, outcome.unknown)
         for record in part.bad_records:
             record.file = outcome.task.source.name
         if outcome.task.whole:
-            self.write(outcome, part)
+            self.write(outcome, part, tables)
         else:
             self.halves.append(Half(outcome, part))
 
-    def write(self, outcome: Outcome, part: Part) -> None:
+    def write(self, outcome: Outcome, part: Part, tables: Collection[str] = TABLES) -> None:
         """One file's report and its line on stderr; its sums join the call's."""
         source = outcome.task.source
         about: dict[str, Any] = {"name": source.name, "bytes": outcome.size}
@@ -90,7 +99,7 @@ class Worker:
             batch_id = describe(outcome, part)
             report = processed_report(part, about, batch_id, outcome.seconds, with_file=False)
             part.sources = [Source(source.name, outcome.size)]
-            merge_into(self.total, part)
+            merge_into(self.total, part, tables)
             counts = report["validation"]
             said = f"processed {counts['valid_transactions']} of {counts['total_transactions']}"
         write_whole(self.output / source.report, encode(report))
@@ -107,6 +116,13 @@ class Parts(dict[int, Part]):
     def __missing__(self, number: int) -> Part:
         self[number] = part = Part(rules=self.rules)
         return part
+
+
+def many_whole(columns: Columns, parts: dict[int, Part]) -> set[int]:
+    """Numbers of the files that begin and end in these columns and count, when they are many."""
+    found = {outcome.number for outcome in columns.done if outcome.task.whole and not outcome.rejection}
+    found -= parts.keys()
+    return found if len(found) >= MANY else set()
 
 
 def describe(outcome: Outcome, part: Part) -> str:
