@@ -15,7 +15,7 @@ from node.ingest import Reader, Records
 from node.records import Repaired
 from node.shards import Task
 
-BATCH_ROWS = 100_000
+BATCH_ROWS = 200_000
 BATCH_FILES = 2_000
 
 
