@@ -109,7 +109,7 @@ def fold_sales(batch: Batch, sales: pd.DataFrame, parts: dict[int, Part]) -> Non
         add_counts(parts[file].counts, dict(zip(names, rows[0], strict=True)))
     days, day_codes = np.unique(sales["day"].to_numpy(), return_inverse=True)
     add_table("days", measures, day_codes, [day_name(day) if day else None for day in days.tolist()], parts)
-    tables = {
+    tables: dict[str, tuple[str, Labels]] = {
         "customers": ("customer", [None, *batch.names["customer.customer_id"][1:]]),
         "statuses": ("status", [None, *batch.names["status"][1:]]),
         "payment_methods": ("payment_method", [None, *batch.names["payment_method"][1:]]),

@@ -5,20 +5,17 @@ readers are processes that need neither numpy nor pandas, so they are at work wh
 then this process and a fork of it analyse what the readers send.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from node.columns import Columns
 from node.contract import TASK_PARTIAL
 from node.files import find_inputs, write_whole
-from node.processes import Child
+from node.processes import children
 from node.reading import read_tasks
 from node.settings import Settings
 from node.shards import Task, plan_shards
-
-if TYPE_CHECKING:  # imported where it is needed: it brings pandas, and the readers are to start before that
-    from node.worker import Half, Worker
 
 
 def process(paths: list[Path], output: Path, settings: Settings) -> None:
@@ -31,57 +28,20 @@ def process(paths: list[Path], output: Path, settings: Settings) -> None:
     """
     inputs = find_inputs(paths)
     output.mkdir(parents=True, exist_ok=True)
-    shards = plan_shards(inputs)
-    worker = run(output, settings, shards[0]) if len(shards) == 1 else run_both(output, settings, shards)
-    from node.partial import encode_part
+    with reading(plan_shards(inputs), settings) as streams:
+        from node.analysts import analyse  # pandas comes with it, so not before the readers have started
+        from node.partial import encode_part
 
-    write_whole(output / TASK_PARTIAL, *encode_part(worker.total))
-
-
-def run(output: Path, settings: Settings, tasks: list[Task]) -> "Worker":
-    """One share, in this process alone."""
-    from node.worker import Worker
-
-    worker = Worker(output, settings)
-    worker.run(read_tasks(tasks, settings.required.extra))
-    return worker
+        total = analyse(streams, output, settings)
+    write_whole(output / TASK_PARTIAL, *encode_part(total))
 
 
-def run_both(output: Path, settings: Settings, shards: list[list[Task]]) -> "Worker":
-    """Two shares at the same time, put together."""
-    with ExitStack() as stack:
-
-        def start(work: Callable[[], Iterator[object]]) -> Child:
-            child = Child(work)
-            stack.callback(child.stop)
-            return child
-
-        readers = [start(lambda tasks=tasks: read_tasks(tasks, settings.required.extra)) for tasks in shards]
-        from node.partial import merge_into
-        from node.worker import Worker
-
-        first, second = Worker(output, settings), Worker(output, settings)
-
-        def analyse_second() -> Iterator[object]:
-            second.run(readers[1].values())
-            yield second.total, second.halves
-
-        analyst = start(analyse_second)
-        first.run(readers[0].values())
-        total, halves = next(analyst.values())
-        if first.halves:
-            put_together(first, first.halves[0], halves[0])
-        merge_into(first.total, total)
-        return first
-
-
-def put_together(worker: "Worker", first: "Half", second: "Half") -> None:
-    """Finish a file that was read in halves, or read it again as one when the halves are not proven."""
-    from node.worker import joined
-
-    ours, theirs = first.outcome, second.outcome
-    if ours.proven and (theirs.proven or theirs.rejection) and not ours.rejection:
-        whole = joined(first, second)
-        worker.write(whole.outcome, whole.part)
-    else:
-        worker.run(read_tasks([Task(ours.task.source)], worker.settings.required.extra))
+@contextmanager
+def reading(shards: list[list[Task]], settings: Settings) -> Iterator[list[Iterable[Columns]]]:
+    """The batches of each share: read by this process when it is the only one, else each by a process of its own."""
+    streams = [read_tasks(tasks, settings.required.extra) for tasks in shards]
+    if len(streams) == 1:
+        yield list(streams)
+        return
+    with children() as start:
+        yield [start(stream) for stream in streams]

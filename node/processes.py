@@ -1,74 +1,78 @@
-"""Child processes of a call: one that sends what it makes, value by value, while its parent does something else.
+"""Child processes of a call: each makes the values of an iterator, while the parent does something else.
 
 Large arrays go through the pipe as they lie in memory (pickle's protocol 5). A full pipe makes the child wait, so
-nothing piles up. A child never outlives its parent's interest: without a reader its next write ends it.
+nothing piles up. No child outlives the block that started it, nor for long its parent: without a reader its next
+write ends it.
 """
 
 import os
 import pickle
 import signal
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
-from typing import IO, Any
+from contextlib import ExitStack, contextmanager, suppress
+from typing import IO, Any, TypeVar
 
 from node.contract import WorkerError
 
+T = TypeVar("T")
 
-class Child:
-    """A process that works beside this one; its values are read once, in order, with `values`.
 
-    Args:
-        work: what it does; called in the child, which inherits all that this process has in memory.
+@contextmanager
+def children() -> Iterator[Callable[[Iterable[T]], Iterator[T]]]:
+    """A function that starts a child for an iterable and returns an iterator over what the child makes of it.
+
+    The iterator raises WorkerError when the child was killed, and whatever the child raised.
     """
-
-    def __init__(self, work: Callable[[], Iterable[Any]]) -> None:
-        reading, writing = os.pipe()
-        self.process = os.fork()
-        if self.process == 0:
-            os.close(reading)
-            answer(work, writing)
-        os.close(writing)
-        self.stream = open(reading, "rb")  # noqa: SIM115 - closed by `stop`
-
-    def values(self) -> Iterator[Any]:
-        """What the child makes, as it comes.
-
-        Raises:
-            WorkerError: the child was killed.
-            Exception: what the child raised.
-        """
-        while True:
-            try:
-                kind, value = receive(self.stream)
-            except (EOFError, pickle.UnpicklingError):
-                message = "A process of this call ended early; is there enough memory?"
-                raise WorkerError(message) from None
-            if kind == "end":
-                return
-            if kind == "error":
-                raise value
-            yield value
-
-    def stop(self) -> None:
-        """End the child, whatever it is doing; for one that is at its end this only tidies up."""
-        self.stream.close()
-        with suppress(ProcessLookupError):
-            os.kill(self.process, signal.SIGKILL)
-        os.waitpid(self.process, 0)
+    with ExitStack() as stack:
+        yield lambda values: in_child(values, stack)
 
 
-def answer(work: Callable[[], Iterable[Any]], writing: int) -> None:
+def in_child(values: Iterable[T], stack: ExitStack) -> Iterator[T]:
+    """Start a child for these values; it ends with the stack."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        answer(values, writing)
+    os.close(writing)
+    stream = stack.enter_context(os.fdopen(reading, "rb"))
+    stack.callback(end, child)
+    return received(stream)
+
+
+def end(child: int) -> None:
+    """End a child, whatever it is doing; for one that has ended this only tidies up."""
+    with suppress(ProcessLookupError):
+        os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+
+
+def answer(values: Iterable[Any], writing: int) -> None:
     """In the child: send each value, then the end or what was raised, and leave without the parent's clean-up."""
     try:
         with open(writing, "wb") as stream:
             try:
-                for value in work():
+                for value in values:
                     send(stream, ("value", value))
                 send(stream, ("end", None))
             except (Exception, KeyboardInterrupt) as error:
                 send(stream, ("error", error))
     finally:
         os._exit(0)
+
+
+def received(stream: IO[bytes]) -> Iterator[Any]:
+    """What a child sends, as it comes."""
+    while True:
+        try:
+            kind, value = receive(stream)
+        except (EOFError, pickle.UnpicklingError):
+            raise WorkerError("A process of this call ended early; is there enough memory?") from None
+        if kind == "end":
+            return
+        if kind == "error":
+            raise value
+        yield value
 
 
 def send(stream: IO[bytes], value: Any) -> None:

@@ -53,7 +53,7 @@ class Tables:
         """The tables of the next batch."""
         for name, texts in columns.names.items():
             self.names.setdefault(name, []).extend(texts)
-        arrays = {name: np.frombuffer(memory, type_of(name)) for name, memory in columns.arrays.items()}
+        arrays = {name: np.frombuffer(memoryview(memory), type_of(name)) for name, memory in columns.arrays.items()}
         ids = Texts(columns.ids, arrays.pop("id_size"))
         timestamps = Texts(columns.timestamps, arrays.pop("timestamp_size"))
         hashes = arrays.pop("id_hash")

@@ -5,7 +5,7 @@
 
 from typing import BinaryIO
 
-from node.contract import MAX_RECORD_BYTES, MEBIBYTE, RejectedFile
+from node.contract import MAX_RECORD_BYTES, RejectedFile
 from node.scan import Broken, NeedMore, Span, next_token, skip_space, skip_value
 
 PIECE_BYTES = 128 * 1024

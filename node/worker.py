@@ -18,7 +18,6 @@ from node.partial import SPARSE, TABLES, Part, Source, add_counts, merge_into
 from node.reading import Outcome
 from node.report import processed_report, rejected_report
 from node.settings import Settings
-from node.shards import Task
 from node.tables import Batch, Tables
 from node.validate import validate
 
@@ -27,7 +26,7 @@ MANY = 10  # files; for fewer it is quicker to add them up one by one
 
 @dataclass
 class Half:
-    """A part of a file: what the reading says, and the sums."""
+    """A half of a file: what the reading says, and the sums."""
 
     outcome: Outcome
     part: Part
@@ -38,7 +37,7 @@ class Worker:
 
     Attributes:
         total: the sum of all files that are finished.
-        halves: parts of files, left to be put together.
+        halves: halves of files, left to be put together.
     """
 
     def __init__(self, output: Path, settings: Settings) -> None:
@@ -135,16 +134,3 @@ def describe(outcome: Outcome, part: Part) -> str:
         part.warnings.append((name, "batch_id is not a text; the file's name stands for it"))
         batch_id = None
     return name if batch_id is None else str(batch_id)
-
-
-def joined(first: Half, second: Half) -> Half:
-    """A whole file from its two proven halves."""
-    for record in second.part.bad_records:
-        record.index += first.outcome.count
-    merge_into(first.part, second.part)
-    outcome = second.outcome
-    outcome.task = Task(first.outcome.task.source)
-    outcome.header = first.outcome.header | outcome.header
-    outcome.count += first.outcome.count
-    outcome.seconds = max(first.outcome.seconds, outcome.seconds)
-    return Half(outcome, first.part)

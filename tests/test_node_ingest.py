@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from node import shards
+from node.analysts import put_together
 from node.files import find_inputs
-from node.process import process, put_together
+from node.process import process
 from node.reading import read_tasks
 from node.settings import Settings
 from node.worker import Worker
