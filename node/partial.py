@@ -11,6 +11,7 @@ import msgspec
 
 from node.contract import MAX_ERRORS, SCHEMA_VERSION
 from node.ids import Ids, read_columns
+from node.settings import Settings
 
 Table = dict[str, list[int]]
 
@@ -159,6 +160,7 @@ def decode_part(data: bytes) -> Part:
     part = msgspec.json.decode(line, type=Part, dec_hook=lambda _, value: read_ids(value, columns))
     if part.schema_version != SCHEMA_VERSION:
         raise msgspec.DecodeError(f"its schema version is {part.schema_version}, this worker's is {SCHEMA_VERSION}")
+    part.rules = msgspec.convert(part.rules, Settings).as_dict()
     return part
 
 

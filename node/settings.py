@@ -15,22 +15,24 @@ import msgspec
 
 from node.contract import UsageError
 
+Number = int | float  # as the user writes it
+
 
 class Limits(msgspec.Struct, frozen=True):
     """The largest values that are still valid, in currency units and pieces."""
 
-    max_unit_price: float = 10000
-    max_quantity: float = 100
-    max_total: float = 100000
+    max_unit_price: Number = 10000
+    max_quantity: Number = 100
+    max_total: Number = 100000
 
 
 class Anomalies(msgspec.Struct, frozen=True):
     """Values above these are valid but worth a look."""
 
-    high_value: float = 5000
-    high_quantity: float = 20
-    frequent_customer: float = 10
-    total_mismatch: float = 0.01
+    high_value: Number = 5000
+    high_quantity: Number = 20
+    frequent_customer: Number = 10
+    total_mismatch: Number = 0.01
 
 
 class Required(msgspec.Struct, frozen=True):

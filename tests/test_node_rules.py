@@ -110,3 +110,17 @@ def test_money_is_the_nearest_cent_of_the_shortest_decimal(value: float) -> None
     import numpy as np
 
     assert to_cents(np.array([value])).tolist() == [decimal_units(value, 100)]
+
+
+def test_a_negative_total_stands_in_the_histograms_first_class(tmp_path: Path) -> None:
+    line = {"quantity": 1, "unit_price": 2}
+    record = {
+        "transaction_id": "t", "timestamp": "2025-01-01T00:00:00", "customer": {"customer_id": "c", "email": "e"},
+        "line_items": [line], "subtotal": 2, "tax": 0, "total": -2, "payment_method": "card", "status": "completed",
+    }  # fmt: skip
+    (tmp_path / "x.json").write_text(json.dumps({"transactions": [record]}))
+    settings = parse_settings('[rules]\noff = ["total"]', lambda: rules.RULE_NAMES)
+    process([tmp_path / "x.json"], tmp_path / "out", settings)
+    analytics = json.loads((tmp_path / "out" / "x.report.json").read_bytes())["analytics"]
+    assert analytics["order_value_histogram"][0] == {"from": 0, "to": 1, "orders": 1, "revenue": -2}
+    assert analytics["customer_pareto"][0]["revenue"] == -2
