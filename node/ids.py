@@ -86,14 +86,15 @@ class Ids:
     def twins(self) -> list[int]:
         """Places of ids that have the same hash as another one, in order."""
         hashes = np.concatenate([block.hashes for block in self.blocks])
-        order = np.argsort(hashes, kind="stable")
-        ordered = hashes[order]
-        same = ordered[1:] == ordered[:-1]
-        if not same.any():
-            return []
-        marked = np.zeros(len(hashes), np.bool_)
-        marked[order[1:][same]] = marked[order[:-1][same]] = True
-        return np.flatnonzero(marked).tolist()
+        hashes.sort()
+        repeated = np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
+        places: list[int] = []
+        start = 0
+        for block in self.blocks if len(repeated) else ():
+            nearest = np.minimum(np.searchsorted(repeated, block.hashes), len(repeated) - 1)
+            places += (np.flatnonzero(repeated[nearest] == block.hashes) + start).tolist()
+            start += len(block)
+        return places
 
     def drop(self, places: list[int]) -> None:
         """Of these places, keep one for each text."""

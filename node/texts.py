@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 Integers = npt.NDArray[np.int64]
 Sizes = npt.NDArray[np.int32]
+BLOCK = 65_536  # texts whose places are Python's own numbers at a time
 
 
 @dataclass
@@ -45,9 +46,10 @@ class Texts:
     def __iter__(self) -> Iterator[str]:
         """All texts."""
         start = 0
-        for end in self.ends.tolist():
-            yield str(self.data[start:end], "utf-8")
-            start = end
+        for first in range(0, len(self), BLOCK):
+            for end in self.ends[first : first + BLOCK].tolist():
+                yield str(self.data[start:end], "utf-8")
+                start = end
 
     def slice(self, start: int, stop: int) -> "Texts":
         """Neighbouring texts, which share this one's memory."""
