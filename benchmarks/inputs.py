@@ -28,8 +28,10 @@ def pool() -> list[tuple[bytes, bytes]]:
     return records
 
 
-def write(path: Path, count: int, records: list[tuple[bytes, bytes]], seed: int, dirty: float = 0.0) -> Path:
-    """Write one file with `count` transactions, a share of them dirty; does nothing when it is there."""
+def write(
+    path: Path, count: int, records: list[tuple[bytes, bytes]], seed: int, dirty: float = 0.0, ids: int = 2**128
+) -> Path:
+    """Write one file with `count` transactions, a share of them dirty, of so many ids; not when it is there."""
     if path.exists():
         return path
     chance = random.Random(seed)  # noqa: S311 - data, not secrets
@@ -38,7 +40,7 @@ def write(path: Path, count: int, records: list[tuple[bytes, bytes]], seed: int,
         stream.write(b'{\n  "batch_id": "b",\n  "transaction_count": %d,\n  "transactions": [' % count)
         for at in range(count):
             before, behind = records[chance.randrange(len(records))]
-            bits = f"{chance.getrandbits(128):032x}"
+            bits = f"{chance.getrandbits(128) % ids:032x}"
             identity = f"{bits[:8]}-{bits[8:12]}-{bits[12:16]}-{bits[16:20]}-{bits[20:]}".encode()
             text = before + identity + behind
             if chance.random() < dirty:

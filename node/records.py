@@ -63,6 +63,7 @@ class Document(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 
 IDS = {"transaction_id", "customer_id", "product_id"}
+PARTS = {"customer", "line_items"}
 NUMBERS = {"quantity", "unit_price", "discount", "subtotal", "tax", "shipping_cost", "total"}
 
 
@@ -147,20 +148,22 @@ def fill(target: Any, value: dict[str, Any], names: tuple[str, ...], prefix: str
     for key, item in value.items():
         if key not in names:
             result.unknown.append(clean(prefix + key))
-        elif key not in ("customer", "line_items") and item is not None:
-            fits = readable(key, item)
-            setattr(target, key, item if fits else None)
-            if not fits:
+        elif item is not None and key not in PARTS:
+            if readable(key, item):
+                setattr(target, key, item)
+            else:
+                setattr(target, key, None)
                 result.wrong.add(prefix + key)
 
 
 def readable(key: str, item: Any) -> bool:
     """True when a value is of its field's type."""
+    kind = type(item)
+    if kind is str:
+        return key not in NUMBERS and (item.isascii() or clean(item) == item) and (item != "" or key not in IDS)
     if key in NUMBERS:
-        return type(item) in (int, float) and abs(item) <= MAX_NUMBER
-    if key in IDS and type(item) in (int, Digits):
-        return True
-    return type(item) is str and clean(item) == item and not (key in IDS and not item)
+        return kind in (int, float) and abs(item) <= MAX_NUMBER
+    return key in IDS and kind in (int, Digits)
 
 
 def clean(text: str) -> str:
