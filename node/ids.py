@@ -17,7 +17,7 @@ from node.texts import Sizes, Texts
 
 Hashes = npt.NDArray[np.int64]
 Days = npt.NDArray[np.int32]
-PENDING = 1_000_000
+PENDING = 200_000  # ids: so many may be there twice before anybody looks
 
 
 @dataclass

@@ -18,6 +18,8 @@ from node.window import Window
 Records = list[Transaction] | Repaired
 FAILURES = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
+SMALL_BYTES = 8 * 1024
+
 decode_document = msgspec.json.Decoder(Document).decode
 decode_records = msgspec.json.Decoder(list[Transaction]).decode
 decode_record = msgspec.json.Decoder(Transaction).decode
@@ -52,6 +54,7 @@ class Reader:
         self.list_error: RejectedFile | None = RejectedFile("there is no 'transactions'")
         self.boundary = b""
         self.scan_until = 0
+        self.swarm = False
 
     def read(self) -> Iterator[Records]:
         """The records in their order: lists of good ones, and each bad one by itself.
@@ -187,19 +190,36 @@ class Reader:
         return self.one(raw, self.window.offset - len(raw))
 
     def piece(self, end: int) -> Iterator[Records]:
-        """The records up to a guessed boundary: at once, one by one, or with the scanner when the guess is wrong."""
+        """The records up to a guessed boundary: at once, in small parts, or with the scanner when the guess is wrong.
+
+        Bad records come in swarms: behind a piece that has some, the next one is not tried at once.
+        """
         data, offset = self.window.data[self.window.position : end], self.window.offset
-        try:
-            found: list[Records] | None = [decode_records(b"[%b]" % data)]
-        except FAILURES:
-            found = self.one_by_one(guess_parts(data, self.boundary))
-            found = found or self.one_by_one(split_parts(data))
+        found = None if self.swarm else at_once(data)
+        if found is None:
+            found = self.in_parts(data)
+            self.swarm = found is not None and any(isinstance(records, Repaired) for records in found)
         if found is None:
             self.scan_until = offset + len(data)
             yield self.element()
             return
         yield from found
         self.window.position = end
+
+    def in_parts(self, data: bytes) -> list[Records] | None:
+        """The records of a piece, a few at a time, and one by one where some are bad; None when it is no list."""
+        opening = self.boundary.index(b"{")
+        found: list[Records] = []
+        start = 0
+        while start < len(data):
+            end = data.rfind(self.boundary, start, start + SMALL_BYTES) + 1 or len(data)
+            part = data[start:end]
+            records = at_once(part) or self.one_by_one(guess_parts(part, self.boundary))
+            if records is None:
+                return self.one_by_one(split_parts(data))
+            found += records
+            start = end + opening - 1
+        return found
 
     def one_by_one(self, parts: list[bytes]) -> list[Records] | None:
         """The records of a piece that does not decode as a whole; None when a part is no JSON value.
@@ -239,6 +259,14 @@ class Reader:
         if deep and skip_value(text.encode(), 0, True).depth > MAX_DEPTH:
             return repair(None)
         return repair(loose_json(text), self.extra)
+
+
+def at_once(data: bytes) -> list[Records] | None:
+    """Good records with commas between, or None."""
+    try:
+        return [decode_records(b"[%b]" % data)]
+    except FAILURES:
+        return None
 
 
 def guess_parts(data: bytes, boundary: bytes) -> list[bytes]:

@@ -93,7 +93,10 @@ def loose_json(text: str) -> Any:
     Raises:
         ValueError: it is no JSON.
     """
-    return json.loads(text, parse_int=whole_number)
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:  # it refuses what is out of range, and NaN
+        return json.loads(text, parse_int=whole_number)
 
 
 def whole_number(text: str) -> int | Digits:
