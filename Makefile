@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 LOCKS := pyproject.toml node/pyproject.toml .constraints.txt batchkit/local/azurite/package-lock.json
 
-.PHONY: run test lab help lint types tests notebooks pictures sdk-tests kill-tests bench-batch az checkov bench fuzz faults image environment
+.PHONY: run test lab help lint types tests notebooks pictures sdk-tests kill-tests bench-batch az checkov bench fuzz faults browser image environment
 
 run: $(READY)
 	@$(BIN)/batchkit run
@@ -65,6 +65,12 @@ image: $(READY)  ## lint and build the worker's image, and say its size
 
 faults: $(READY)  ## every fault on demand, as the clients see it
 	@$(BIN)/pytest tests/test_local_batch_behaviour.py -k "fault or preempt or unusable or kill"
+
+browser: $(READY) .venv-browser/bin/python  ## the newest run's page in Chromium, wide and narrow
+	@.venv-browser/bin/python tests/browser.py
+
+.venv-browser/bin/python:
+	@$(PYTHON) -m venv .venv-browser && .venv-browser/bin/pip install --quiet selenium==4.45.0
 
 environment: $(READY)  ## write environment.yml from pyproject.toml
 	@$(BIN)/python tests/environment.py > environment.yml

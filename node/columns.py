@@ -117,7 +117,12 @@ class Collector:
 
     def add(self, file: int, index: int, records: list[Transaction]) -> None:
         """Append good records of a file, the first of which is its number `index`."""
-        self.columns.runs.append((file, index, len(records)))
+        runs = self.columns.runs
+        last, first, count = runs[-1] if runs else (0, 0, 0)
+        if (last, first + count) == (file, index):
+            runs[-1] = (file, first, count + len(records))
+        else:
+            runs.append((file, index, len(records)))
         self.pending += records
         if len(self.pending) >= CHUNK:
             self.convert()

@@ -58,8 +58,11 @@ class Texts:
         return Texts(memoryview(self.data)[first:last], self.sizes[start:stop])
 
     def take(self, rows: Integers) -> "Texts":
-        """Texts of these rows."""
-        sizes = self.sizes[rows]
-        ends = self.ends[rows]
-        spans = zip((ends - sizes).tolist(), ends.tolist(), strict=True)
-        return Texts(b"".join([self.data[start:end] for start, end in spans]), sizes)
+        """Texts of these rows; neighbours are copied together."""
+        if not len(rows):
+            return Texts(b"", self.sizes[:0])
+        breaks = np.flatnonzero(np.diff(rows) != 1) + 1
+        firsts, lasts = rows[np.append(0, breaks)], rows[np.append(breaks, len(rows)) - 1]
+        starts, ends = self.ends[firsts] - self.sizes[firsts], self.ends[lasts]
+        spans = zip(starts.tolist(), ends.tolist(), strict=True)
+        return Texts(b"".join([self.data[start:end] for start, end in spans]), self.sizes[rows])

@@ -137,6 +137,15 @@ def test_ids_in_any_blocks_are_counted_with_their_first_day(parts: list[list[tup
     assert (again.repeats(), again.first_days(), len(again)) == (total.repeats(), total.first_days(), len(first))
 
 
+@given(st.lists(st.text(max_size=3), min_size=1), st.data())
+def test_texts_of_any_rows(texts: list[str], data: st.DataObject) -> None:
+    rows = data.draw(st.lists(st.integers(0, len(texts) - 1)))
+    some = block(texts, [0] * len(texts)).texts
+    assert list(some) == texts
+    assert list(some.take(np.array(rows, np.int64))) == [texts[row] for row in rows]
+    assert list(some.slice(0, len(texts))) == texts
+
+
 def test_equal_hashes_are_not_equal_ids() -> None:
     some = ids.Ids()
     some.add(block(["a", "b", "a", "c"], [3, 1, 2, 1], [7, 7, 7, 7]))
