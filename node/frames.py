@@ -132,11 +132,6 @@ def pareto(report: Report) -> pd.DataFrame:
     return rows(section(report, "analytics", "customer_pareto"), columns)
 
 
-def breakdown(report: Report, name: str) -> pd.DataFrame:
-    """Columns: value, transactions; `name` is "status_breakdown", "payment_methods" or "shipping_methods"."""
-    return pairs(section(report, "analytics", name), "value", "transactions")
-
-
 def validation(report: Report) -> pd.DataFrame:
     """Columns: outcome ("valid", "invalid"), transactions."""
     counts = report.get("validation") or {}

@@ -64,20 +64,6 @@ class IdsHeading(msgspec.Struct, gc=False):
     further: dict[str, int]
 
 
-COUNTS = (
-    "total_transactions",
-    "valid_transactions",
-    "total_line_items",
-    "invalid_cents",
-    "completed",
-    "revenue",
-    "tax",
-    "shipping",
-    "high_value",
-    "high_quantity",
-    "total_mismatch",
-)
-
 # Money in cents, quantities in thousandths; "transactions" are the valid ones, "orders" the completed ones.
 TABLES = {
     "customers": ("revenue", "orders", "transactions"),
