@@ -68,25 +68,24 @@ class Measures:
         return bool(self.values.size) and int(np.abs(self.values).max()) * self.values.shape[1] >= SAFE_SUM
 
 
-def fold(batch: Batch, valid: Mask, settings: Settings, parts: dict[int, Part]) -> None:
+def fold(batch: Batch, sales: pd.DataFrame, lines: pd.DataFrame, settings: Settings, parts: dict[int, Part]) -> None:
     """Add the valid transactions of a batch to the parts of their files.
 
     Args:
         batch: the tables of `tables`.
-        valid: one element a transaction.
+        sales: the valid transactions, of `valid_tables`.
+        lines: their lines, likewise.
         settings: the limits of the anomalies.
         parts: file number -> the part to add to.
     """
-    sales, lines = valid_tables(batch, valid)
     fold_sales(batch, sales, parts)
     fold_lines(batch, lines, parts)
     add_anomalies(batch, sales, lines, settings, parts)
     add_ids(batch, sales, parts)
 
 
-def fold_together(batch: Batch, valid: Mask, numbers: set[int], total: Part) -> None:
+def fold_together(batch: Batch, sales: pd.DataFrame, lines: pd.DataFrame, numbers: set[int], total: Part) -> None:
     """Add the tables of sums of many files to one part at once, as if they were one file."""
-    sales, lines = valid_tables(batch, valid)
     part = Part()
     fold_sales(batch, sales[sales["file"].isin(numbers)].assign(file=0), {0: part})
     fold_lines(batch, lines[lines["file"].isin(numbers)].assign(file=0), {0: part})

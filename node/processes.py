@@ -1,8 +1,7 @@
 """Child processes of a call: each makes the values of an iterator, while the parent does something else.
 
 Large arrays go through the pipe as they lie in memory (pickle's protocol 5). A full pipe makes the child wait, so
-nothing piles up. No child outlives the block that started it, nor for long its parent: without a reader its next
-write ends it.
+nothing piles up. No child outlives the block that started it, nor its parent by more than a value.
 """
 
 import os
@@ -30,10 +29,11 @@ def children() -> Iterator[Callable[[Iterable[T]], Iterator[T]]]:
 def in_child(values: Iterable[T], stack: ExitStack) -> Iterator[T]:
     """Start a child for these values; it ends with the stack."""
     reading, writing = os.pipe()
+    parent = os.getpid()
     child = os.fork()
     if child == 0:
         os.close(reading)
-        answer(values, writing)
+        answer(values, writing, parent)
     os.close(writing)
     stream = stack.enter_context(os.fdopen(reading, "rb"))
     stack.callback(end, child)
@@ -47,12 +47,17 @@ def end(child: int) -> None:
     os.waitpid(child, 0)
 
 
-def answer(values: Iterable[Any], writing: int) -> None:
-    """In the child: send each value, then the end or what was raised, and leave without the parent's clean-up."""
+def answer(values: Iterable[Any], writing: int, parent: int) -> None:
+    """In the child: send each value, then the end or what was raised, and leave without the parent's clean-up.
+
+    The parent may be gone while another child still reads: then nobody wants the rest.
+    """
     try:
         with open(writing, "wb") as stream:
             try:
                 for value in values:
+                    if os.getppid() != parent:
+                        return
                     send(stream, ("value", value))
                 send(stream, ("end", None))
             except (Exception, KeyboardInterrupt) as error:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from node.analyse import fold, fold_together
+from node.analyse import fold, fold_together, valid_tables
 from node.columns import Columns
 from node.files import encode, write_whole
 from node.partial import SPARSE, TABLES, Part, Source, add_counts, merge_into
@@ -68,9 +68,10 @@ class Worker:
     def analyse(self, batch: Batch, parts: dict[int, Part], together: set[int]) -> None:
         """Validate and analyse a batch; the tables of the files `together` are added to the total at once."""
         valid = validate(batch, self.settings, parts)
-        fold(batch, valid, self.settings, parts)
+        sales, lines = valid_tables(batch, valid)
+        fold(batch, sales, lines, self.settings, parts)
         if together:
-            fold_together(batch, valid, together, self.total)
+            fold_together(batch, sales, lines, together, self.total)
 
     def finish(self, outcome: Outcome, part: Part, tables: Collection[str]) -> None:
         """A task's last records are analysed: report a whole file, keep a part of one.

@@ -182,3 +182,45 @@ def test_a_damaged_partial_is_named_in_one_line(tmp_path: Path) -> None:
         done = subprocess.run(command, capture_output=True, text=True)
         assert (done.returncode, done.stderr.count("\n")) == (1, 1)
         assert "is no partial of this worker" in done.stderr
+
+
+FAMILY = """
+import itertools, os, signal
+from node.processes import children
+
+def pids():
+    for number in itertools.count():
+        yield os.getpid()
+
+def consumer(values):
+    yield os.getpid()
+    yield sum(values)
+
+with children() as start:
+    made = start(pids())
+    first = next(made)
+    print(first, next(start(consumer(made))), flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_no_child_outlives_its_parent_for_long_though_another_child_reads_it(tmp_path: Path) -> None:
+    with (tmp_path / "said").open("w") as said:  # not a pipe, which children that go on would keep open
+        subprocess.run([sys.executable, "-c", FAMILY], stdout=said, timeout=60)
+    family = [int(pid) for pid in (tmp_path / "said").read_text().split()]
+    assert len(family) == 2
+    deadline = time.monotonic() + 10
+    while any(alive(pid) for pid in family):
+        if time.monotonic() > deadline:
+            for pid in family:
+                os.kill(pid, signal.SIGKILL)
+            pytest.fail("a child goes on without its parent")
+        time.sleep(0.05)
+
+
+def alive(pid: int) -> bool:
+    """True for a process that runs; one that ended and was not yet waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
