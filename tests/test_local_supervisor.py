@@ -57,7 +57,7 @@ class Run:
     def left(self) -> list[int]:
         """Return the processes that are left: all that carry the mark, and guards."""
         guards = [p.pid for p in psutil.process_iter() if environment_of(p).get("GUARD_OF") == self.name]
-        return sorted({*marked(self.name, "nowhere"), *guards})
+        return sorted({*marked(self.name, Path("nowhere")), *guards})
 
     def leaves_nothing(self) -> None:
         """Fail unless every process and the temporary folder are gone within a moment."""
@@ -149,6 +149,44 @@ def test_ctrl_c_at_any_moment_leaves_nothing(start: Callable[..., Run], moment: 
     run.leaves_nothing()
     # COMMAND may complain when it is hit while it starts; the local Azure itself says nothing.
     assert "batchkit/local" not in run.process.communicate()[1]
+
+
+# Starts guards while Ctrl-C comes without a pause, and says how many of them that ended.
+STORM = """
+import os, signal, subprocess, sys, time
+from pathlib import Path
+from batchkit.local.state import State
+from batchkit.local.supervisor import _start_guard
+signal.signal(signal.SIGINT, lambda *_: None)
+signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+parent, storm = os.getpid(), os.fork()
+while storm == 0 and os.getppid() == parent:
+    os.killpg(os.getpgrp(), signal.SIGINT)
+    time.sleep(0.0002)
+try:
+    guards = [_start_guard("storm", State(Path(sys.argv[1]), keep=True)) for _ in range(8)]
+finally:
+    os.kill(storm, signal.SIGKILL)
+print(sum(guard.communicate() and guard.returncode != 0 for guard in guards))
+"""
+
+
+def test_ctrl_c_never_ends_a_guard_that_is_just_starting(start: Callable[..., Run], tmp_path: Path):
+    run = start(sys.executable, "-c", STORM, str(tmp_path))
+    said, complaint = run.process.communicate(timeout=60)
+    assert (said, complaint) == ("0\n", "")
+
+
+def test_a_guard_that_was_killed_leaves_the_end_to_the_supervisor(start: Callable[..., Run]):
+    run = start(*PROGRAM, "--", sys.executable, "-c", COMMAND)
+    run.ports()
+    guards = [each for each in psutil.Process(run.process.pid).children() if "batchkit.local.guard" in each.cmdline()]
+    for guard in guards:
+        guard.kill()
+    run.interrupt()
+    assert run.process.wait(PATIENCE_SECONDS) == 130
+    run.leaves_nothing()
+    assert len(guards) == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])

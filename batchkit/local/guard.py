@@ -15,6 +15,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterable
+from pathlib import Path
 
 import psutil
 
@@ -24,25 +25,36 @@ _NODE = "AZ_BATCH_NODE_ROOT_DIR"
 _PATIENCE_SECONDS = 3.0
 _STEP_SECONDS = 0.05
 _SWEEPS = 100
+_CLEAR = 2
 
 
-def main(run: str, folder: str, keep: str) -> None:
-    """Wait for stdin to close, then end the run's processes; remove `folder` unless `keep` says "keep"."""
+def main(run: str, folder: str, then: str) -> None:
+    """Wait for stdin to close, then finish the run; `then` says whether its folder is to "keep" or "remove"."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     hurry = b"k" in sys.stdin.buffer.read()
+    finish(run, Path(folder), then == "keep", hurry)
+
+
+def finish(run: str, folder: Path, keep: bool, hurry: bool) -> None:
+    """End the run's processes, at once if there is a hurry; remove `folder` unless it is to be kept."""
     sweep(run, folder, 0 if hurry else _PATIENCE_SECONDS)
-    if keep != "keep":
+    if not keep:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def sweep(run: str, folder: str, patience: float) -> None:
-    """End every process of the run: asked first, killed after `patience` seconds, until none is found."""
+def sweep(run: str, folder: Path, patience: float) -> None:
+    """End every process of the run: asked first, killed after `patience` seconds, until none is found twice.
+
+    Once is not enough: a process has no environment to be known by while it becomes another program.
+    """
     asked: set[int] = set()
     deadline = time.monotonic() + patience
+    clear = 0
     for _ in range(_SWEEPS):
         found = marked(run, folder)
-        if not found:
+        clear = 0 if found else clear + 1
+        if clear == _CLEAR:
             return
         late = time.monotonic() >= deadline
         _send(found if late else [pid for pid in found if pid not in asked], late)
@@ -50,12 +62,12 @@ def sweep(run: str, folder: str, patience: float) -> None:
         time.sleep(_STEP_SECONDS)
 
 
-def marked(run: str, folder: str) -> list[int]:
+def marked(run: str, folder: Path) -> list[int]:
     """Return the ids of the living processes that belong to the run."""
     return [process.pid for process in psutil.process_iter() if _belongs(process, run, folder)]
 
 
-def _belongs(process: psutil.Process, run: str, folder: str) -> bool:
+def _belongs(process: psutil.Process, run: str, folder: Path) -> bool:
     if process.pid == os.getpid():
         return False
     try:

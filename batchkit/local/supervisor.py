@@ -21,7 +21,7 @@ from typing import Any
 
 from batchkit.local.azurite.process import AzuriteError
 from batchkit.local.command import Command, CommandError
-from batchkit.local.guard import MARK
+from batchkit.local.guard import MARK, finish
 from batchkit.local.stack import Running, start
 from batchkit.local.state import State, StateError, claim
 
@@ -58,7 +58,8 @@ def supervise(options: Options, early: Sequence[int] = ()) -> int:
     try:
         return asyncio.run(supervisor.run())
     finally:
-        _finish_guard(guard, supervisor.hurried)
+        if not _guard_finishes(guard, supervisor.hurried):
+            finish(run, state.folder, state.keep, hurry=True)
 
 
 @dataclass
@@ -148,27 +149,33 @@ class _Supervisor:
 
 
 def _start_guard(run: str, state: State) -> subprocess.Popen[bytes]:
+    """Start the guard with the signals blocked: a Ctrl-C before it has its own session would end it."""
     then = "keep" if state.keep else "remove"
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "batchkit.local.guard", run, state.folder, then],
-        env={name: value for name, value in os.environ.items() if name != MARK},
-        cwd="/",
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        pass_fds=() if state.lock < 0 else (state.lock,),
-    )
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "batchkit.local.guard", run, state.folder, then],
+            env={name: value for name, value in os.environ.items() if name != MARK},
+            cwd="/",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            pass_fds=() if state.lock < 0 else (state.lock,),
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _finish_guard(guard: subprocess.Popen[bytes], hurried: bool) -> None:
-    """Let the guard sweep, and wait for it, so that nothing is left once this process ends."""
+def _guard_finishes(guard: subprocess.Popen[bytes], hurried: bool) -> bool:
+    """Let the guard sweep, wait for it, and return whether it did: it may have been killed itself."""
     assert guard.stdin is not None
     with contextlib.suppress(BrokenPipeError):
         guard.stdin.write(b"k" if hurried else b"")
         guard.stdin.close()
     with contextlib.suppress(subprocess.TimeoutExpired):
         guard.wait(_GUARD_SECONDS)
+    return guard.poll() == 0
 
 
 def _show(environment: dict[str, str]) -> None:
