@@ -6,7 +6,8 @@ so a bad record costs only itself, and what is broken beyond that rejects the fi
 """
 
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from io import BufferedIOBase
+from typing import Any
 
 import msgspec
 
@@ -43,7 +44,7 @@ class Reader:
         stopped: the reader arrived at `stop`, exactly where a record begins.
     """
 
-    def __init__(self, stream: BinaryIO, extra: tuple[str, ...] = (), stop: int | None = None) -> None:
+    def __init__(self, stream: BufferedIOBase, extra: tuple[str, ...] = (), stop: int | None = None) -> None:
         self.window = Window(stream)
         self.extra = extra
         self.stop = stop
@@ -73,8 +74,8 @@ class Reader:
 
     def read_from(self, start: int, boundary: bytes) -> Iterator[Records]:
         """The records from the one that starts at byte `start` on, and the rest of the top level."""
-        self.window.stream.seek(start)
-        self.window.base, self.boundary, self.list_error = start, boundary, None
+        self.window.seek(start)
+        self.boundary, self.list_error = boundary, None
         yield from self.elements()
         yield from self.rest_of_top_level()
 
@@ -147,7 +148,7 @@ class Reader:
         else:
             self.header[key] = loose_json(text) if span.depth < MAX_DEPTH else []
 
-    def text(self, data: bytes) -> str:
+    def text(self, data: bytes | bytearray) -> str:
         """Bytes just taken from the window, which must be UTF-8."""
         return utf8(data, self.window.offset - len(data))
 
@@ -194,17 +195,25 @@ class Reader:
 
         Bad records come in swarms: behind a piece that has some, the next one is not tried at once.
         """
-        data, offset = self.window.data[self.window.position : end], self.window.offset
-        found = None if self.swarm else at_once(data)
+        window = self.window
+        found = None if self.swarm else self.at_once(end)
         if found is None:
+            data = bytes(window.data[window.position : end])
             found = self.in_parts(data)
             self.swarm = found is not None and any(isinstance(records, Repaired) for records in found)
         if found is None:
-            self.scan_until = offset + len(data)
+            self.scan_until = window.base + end
             yield self.element()
             return
         yield from found
-        self.window.position = end
+        window.position = end
+
+    def at_once(self, end: int) -> list[Records] | None:
+        """The records up to a guessed boundary when all are good; they are decoded where they lie."""
+        try:
+            return [self.window.listed(end, decode_records)]
+        except FAILURES:
+            return None
 
     def in_parts(self, data: bytes) -> list[Records] | None:
         """The records of a piece, a few at a time, and one by one where some are bad; None when it is no list."""
@@ -214,7 +223,7 @@ class Reader:
         while start < len(data):
             end = data.rfind(self.boundary, start, start + SMALL_BYTES) + 1 or len(data)
             part = data[start:end]
-            records = at_once(part) or self.one_by_one(guess_parts(part, self.boundary))
+            records = good_records(part) or self.one_by_one(guess_parts(part, self.boundary))
             if records is None:
                 return self.one_by_one(split_parts(data))
             found += records
@@ -246,7 +255,7 @@ class Reader:
         except (ValueError, Broken):
             return None
 
-    def one(self, raw: bytes, offset: int) -> Records:
+    def one(self, raw: bytes | bytearray, offset: int) -> Records:
         """One element, good or bad."""
         try:
             return [decode_record(raw)]
@@ -261,7 +270,7 @@ class Reader:
         return repair(loose_json(text), self.extra)
 
 
-def at_once(data: bytes) -> list[Records] | None:
+def good_records(data: bytes) -> list[Records] | None:
     """Good records with commas between, or None."""
     try:
         return [decode_records(b"[%b]" % data)]
@@ -285,7 +294,7 @@ def split_parts(data: bytes) -> list[bytes]:
         return []
 
 
-def utf8(data: bytes, offset: int) -> str:
+def utf8(data: bytes | bytearray, offset: int) -> str:
     """Text of bytes that stand at `offset` of the file.
 
     Raises:

@@ -93,7 +93,7 @@ class Walker:
         self.done = not self.open
 
 
-def skip_value(data: bytes, position: int, last: bool) -> Span:
+def skip_value(data: bytes | bytearray, position: int, last: bool) -> Span:
     """Walk the value that starts at `position`; white space may stand before it.
 
     Raises:
@@ -108,13 +108,13 @@ def skip_value(data: bytes, position: int, last: bool) -> Span:
     return Span(first, position, walker.depth)
 
 
-def skip_space(data: bytes, position: int) -> int:
+def skip_space(data: bytes | bytearray, position: int) -> int:
     """The first byte at or after `position` that is no white space."""
     match = SPACE.match(data, position)
     return match.end() if match else position
 
 
-def next_token(data: bytes, position: int, last: bool) -> tuple[str, int, int]:
+def next_token(data: bytes | bytearray, position: int, last: bool) -> tuple[str, int, int]:
     """The kind, start and end of the next token; raises as `skip_value` does."""
     match = TOKEN.match(data, position)
     if match is None:
@@ -126,13 +126,13 @@ def next_token(data: bytes, position: int, last: bool) -> tuple[str, int, int]:
     return (STRING_KIND, SCALAR_KIND, chr(data[start]))[group - 1], start, end
 
 
-def reaches_end(data: bytes, position: int) -> bool:
+def reaches_end(data: bytes | bytearray, position: int) -> bool:
     """True when a number or word that starts at `position` may go on behind the bytes given."""
     match = UNENDED_WORD.match(data, position)
     return match is not None and match.end() == len(data)
 
 
-def explain(data: bytes, position: int, last: bool) -> Exception:
+def explain(data: bytes | bytearray, position: int, last: bool) -> Exception:
     """Why no token starts at `position`, as the exception to raise."""
     if position == len(data):
         return Broken(position, "the file ends inside a JSON value") if last else NeedMore()
@@ -143,7 +143,7 @@ def explain(data: bytes, position: int, last: bool) -> Exception:
     return Broken(position, f"not JSON: unexpected {printable(data[position : position + 1])}")
 
 
-def explain_string(data: bytes, position: int, last: bool) -> Exception:
+def explain_string(data: bytes | bytearray, position: int, last: bool) -> Exception:
     """Why the string that starts at `position` does not end."""
     match = UNENDED_STRING.match(data, position)
     end = match.end() if match else position
@@ -154,6 +154,6 @@ def explain_string(data: bytes, position: int, last: bool) -> Exception:
     return Broken(end, f"not JSON: {what} in a string")
 
 
-def printable(byte: bytes) -> str:
+def printable(byte: bytes | bytearray) -> str:
     """A byte as a person would name it."""
     return repr(byte.decode("ascii")) if byte.isascii() else f"byte 0x{byte.hex()}"

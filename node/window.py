@@ -3,7 +3,9 @@
 `position` is where the reader stands in `data`; `offset` is the same place counted from the file's first byte.
 """
 
-from typing import BinaryIO
+from collections.abc import Callable
+from io import BufferedIOBase
+from typing import Any
 
 from node.contract import MAX_RECORD_BYTES, RejectedFile
 from node.scan import Broken, NeedMore, Span, next_token, skip_space, skip_value
@@ -15,12 +17,17 @@ TOO_LARGE = "one value is larger than 64 MiB"
 class Window:
     """Reads a stream forward; every failure is a RejectedFile with its byte offset."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BufferedIOBase) -> None:
         self.stream = stream
-        self.data = b""
+        self.data = bytearray()
         self.position = 0
         self.base = 0
         self.last = False
+
+    def seek(self, offset: int) -> None:
+        """Stand at a byte of the file that is not its first."""
+        self.stream.seek(offset)
+        self.data, self.position, self.base = bytearray(b"?"), 1, offset - 1
 
     @property
     def offset(self) -> int:
@@ -34,16 +41,25 @@ class Window:
             self.more(2 * PIECE_BYTES - ahead)
 
     def more(self, size: int) -> None:
-        """Read up to `size` bytes more."""
-        self.data, self.base, self.position = self.data[self.position :], self.offset, 0
-        size = min(size, MAX_RECORD_BYTES + PIECE_BYTES - len(self.data))
+        """Read up to `size` bytes more, mostly into the same memory; the byte before `position` stays."""
+        start = max(self.position - 1, 0)
+        kept = self.data[start:]
+        self.base, self.position = self.base + start, self.position - start
+        size = min(size, MAX_RECORD_BYTES + PIECE_BYTES - len(kept))
         if size <= 0:
-            raise RejectedFile(TOO_LARGE, self.base)
-        chunk = self.stream.read(size)
-        self.last = len(chunk) < size
-        self.data += chunk
+            raise RejectedFile(TOO_LARGE, self.offset)
+        if len(kept) + size == len(self.data):
+            self.data[: len(kept)] = kept
+            with memoryview(self.data) as memory:
+                found = self.stream.readinto(memory[len(kept) :])
+            del self.data[len(kept) + found :]
+        else:
+            chunk = self.stream.read(size)
+            found = len(chunk)
+            self.data = kept + chunk
+        self.last = found < size
 
-    def peek(self) -> bytes:
+    def peek(self) -> bytearray:
         """The next byte that is no white space, not taken; nothing at the file's end."""
         while True:
             self.position = skip_space(self.data, self.position)
@@ -75,11 +91,22 @@ class Window:
                     raise RejectedFile(TOO_LARGE, self.base + span.start)
                 return span
 
-    def take(self, end: int) -> bytes:
+    def take(self, end: int) -> bytearray:
         """The bytes from here to `end` of `data`."""
         taken = self.data[self.position : end]
         self.position = end
         return taken
+
+    def listed(self, end: int, decode: Callable[[memoryview], Any]) -> Any:
+        """What `decode` makes of the bytes from here to `end` in brackets, for which the bytes around lend their places."""
+        data, start = self.data, self.position - 1
+        around = data[start], data[end]
+        data[start], data[end] = b"[]"
+        try:
+            with memoryview(data) as memory:
+                return decode(memory[start : end + 1])
+        finally:
+            data[start], data[end] = around
 
     def cut(self, boundary: bytes, stop: int | None) -> int:
         """The guessed end of the records that lie whole in the window and before `stop`: 0 without a guess."""
@@ -96,5 +123,5 @@ class Window:
             _, _, key = next_token(self.data, brace, self.last)
         except (NeedMore, Broken):
             return b""
-        guess = self.data[end - 1 : key]
+        guess = bytes(self.data[end - 1 : key])
         return guess if guess.startswith(b"}") and self.data[brace - 1 : brace] == b"{" and guess[-1:] == b'"' else b""
