@@ -98,7 +98,7 @@ class Window:
         return taken
 
     def listed(self, end: int, decode: Callable[[memoryview], Any]) -> Any:
-        """What `decode` makes of the bytes from here to `end` in brackets, for which the bytes around lend their places."""
+        """What `decode` makes of the bytes from here to `end` in brackets: those around lend their places."""
         data, start = self.data, self.position - 1
         around = data[start], data[end]
         data[start], data[end] = b"[]"
