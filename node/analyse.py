@@ -59,8 +59,9 @@ class Measures:
             values = values.astype(object)  # Python's own integers
         sums = values.groupby(self.files * width + codes, sort=False).sum()
         files, found = np.divmod(sums.index.to_numpy(), width)
+        keys, rows = found.tolist(), sums.to_numpy().tolist()
         for start, end in neighbours(files):
-            yield int(files[start]), found[start:end].tolist(), sums.to_numpy()[start:end].tolist()
+            yield int(files[start]), keys[start:end], rows[start:end]
 
     @cached_property
     def can_overflow(self) -> bool:

@@ -87,10 +87,13 @@ class Ids:
         """Places of ids that have the same hash as another one, in order."""
         hashes = np.concatenate([block.hashes for block in self.blocks])
         hashes.sort()
-        repeated = np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
+        equal = hashes[1:] == hashes[:-1]
+        if not equal.any():
+            return []
+        repeated = np.unique(hashes[1:][equal])
         places: list[int] = []
         start = 0
-        for block in self.blocks if len(repeated) else ():
+        for block in self.blocks:
             nearest = np.minimum(np.searchsorted(repeated, block.hashes), len(repeated) - 1)
             places += (np.flatnonzero(repeated[nearest] == block.hashes) + start).tolist()
             start += len(block)
