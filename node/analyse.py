@@ -66,7 +66,10 @@ class Measures:
     @cached_property
     def can_overflow(self) -> bool:
         """True when the sum of all might not fit into 64 bits."""
-        return bool(self.values.size) and int(np.abs(self.values).max()) * self.values.shape[1] >= SAFE_SUM
+        if not self.values.size:
+            return False
+        largest = max(int(self.values.max()), -int(self.values.min()))
+        return bool(largest * self.values.shape[1] >= SAFE_SUM)
 
 
 def fold(batch: Batch, sales: pd.DataFrame, lines: pd.DataFrame, settings: Settings, parts: dict[int, Part]) -> None:

@@ -22,9 +22,9 @@ def to_units(values: Floats, units: int) -> Integers:
 
     The product is off by a few units in its last place, so only values near a tie need decimal arithmetic.
     """
-    scaled = np.nan_to_num(values * units)
+    scaled = np.nan_to_num(values * units, copy=False)
     rounded = np.rint(scaled)
-    doubtful = (np.abs(np.abs(scaled - rounded) - 0.5) < NEAR_TIE) | (np.abs(scaled) > FAST_LIMIT)
+    doubtful = (np.abs(scaled - rounded) > 0.5 - NEAR_TIE) | (np.abs(scaled) > FAST_LIMIT)
     result = rounded.astype(np.int64)
     if doubtful.any():
         result[doubtful] = [decimal_units(value, units) for value in values[doubtful].tolist()]

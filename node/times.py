@@ -7,13 +7,14 @@ import datetime
 import re
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from node.texts import Texts
 
-Integers = npt.NDArray[np.int64] | npt.NDArray[np.int32]
+Integers = npt.NDArray[np.integer[Any]]
 Bytes = npt.NDArray[np.uint8]
 
 HEAD = 19  # YYYY-MM-DDTHH:MM:SS
@@ -47,21 +48,22 @@ def parse_times(texts: Texts) -> Times:
 
 def parse_same_size(table: Bytes, rows: Integers, times: Times) -> None:
     """Read timestamps of one size, a row of bytes each, into `rows` of `times`."""
-    number = table[:, :HEAD].astype(np.int32) - ord("0")
-    year = number[:, 0] * 1000 + number[:, 1] * 100 + number[:, 2] * 10 + number[:, 3]
-    month, day, hour, minute, second = (number[:, at] * 10 + number[:, at + 1] for at in (5, 8, 11, 14, 17))
+    number = table[:, :HEAD] - ord("0")  # in bytes: what is no digit is 10 or more
+    century, years, month, day, hour, minute, second = (
+        number[:, at] * 10 + number[:, at + 1] for at in (0, 2, 5, 8, 11, 14, 17)
+    )
     good = has_form(table, number) & is_clock(hour, minute, second) & has_tail(table)
-    dates = np.where(good, year * 10000 + month * 100 + day, 0).astype(np.int64)
+    dates = np.where(good, century.astype(np.int64) * 1_000_000 + years.astype(np.int64) * 10_000, 0)
+    dates += np.where(good, month.astype(np.int64) * 100 + day, 0)
     times.day[rows] = np.where(are_dates(dates), dates, 0)
     times.hour[rows] = np.where(good, hour, 0)
 
 
 def has_form(table: Bytes, number: Integers) -> npt.NDArray[np.bool_]:
     """Digits and separators where they belong."""
-    digits = number[:, DIGITS]
     marks = (table[:, 4] == ord("-")) & (table[:, 7] == ord("-"))
     marks &= (table[:, 13] == ord(":")) & (table[:, 16] == ord(":"))
-    return np.asarray(((digits >= 0) & (digits <= 9)).all(axis=1) & marks & np.isin(table[:, 10], list(b"Tt ")))
+    return np.asarray((number[:, DIGITS] <= 9).all(axis=1) & marks & np.isin(table[:, 10], list(b"Tt ")))
 
 
 def is_clock(hour: Integers, minute: Integers, second: Integers) -> npt.NDArray[np.bool_]:
