@@ -30,7 +30,7 @@ def code_of(cells):
 
 def test_the_notebooks_are_there():
     names = [path.stem for path in NOTEBOOKS]
-    assert names[:4] == ["01_provision", "02_generate_data", "03_submit_job", "04_results"]
+    assert names == ["01_provision", "02_generate_data", "03_submit_job", "04_results", "05_autoscale_lab"]
 
 
 def test_one_title_with_the_purpose(cells):
