@@ -43,3 +43,7 @@ class FormulaError(Exception):
     def __str__(self) -> str:
         """Return the message as the service words it: `Line 9, Col 43: Insufficient data …`."""
         return f"Line {self.line}, Col {self.column}: {self.message}"
+
+    def _render_traceback_(self) -> list[str]:
+        """Show IPython the message alone."""
+        return [f"{type(self).__name__}: {self}"]
