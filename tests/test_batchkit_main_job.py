@@ -1,7 +1,6 @@
 """The main job, as `make run` does it, on a year of real data; its summary against the package's own tables."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -11,10 +10,10 @@ import nbformat
 import pandas as pd
 import pytest
 from journey_reference import differences, journey_reference
+from shell import ENVIRONMENT
 
 ROOT = Path(__file__).parent.parent
 BATCHKIT = Path(sys.executable).parent / "batchkit"
-ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith(("BATCHKIT_", "AZURE_"))}
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from shell import ENVIRONMENT
 
 from batchkit import settings
 
@@ -55,14 +56,13 @@ def everything(tmp_path_factory):
     (folder / "provision.py").write_text(PROVISION)
     azure = {"subscription_id": "11111111-2222-3333-4444-555555555555", "resource_group": "g", "location": "x"}
     (folder / "config.json").write_text(json.dumps({"profile": "local", "azure": azure}))
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("BATCHKIT_", "AZURE_"))}
     job = [BATCHKIT, "run", "-p", "data", "synthetic", "--notebooks", ROOT / "notebooks", "--runs", folder / "runs"]
     inner = f"{sys.executable} provision.py && {' '.join(map(str, job))}"
     words = [BATCHKIT, "local", "--speed", "600", "--state", folder / "state", "--", "bash", "-c", inner]
     done = subprocess.run(
         words,
         cwd=folder,
-        env=environment | {"BATCHKIT_LOCAL_RECORD": str(folder / "requests.jsonl")},
+        env=ENVIRONMENT | {"BATCHKIT_LOCAL_RECORD": str(folder / "requests.jsonl")},
         capture_output=True,
         timeout=250,
     )

@@ -14,10 +14,10 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
+from shell import ENVIRONMENT
 
 ROOT = Path(__file__).parent.parent
 BATCHKIT = Path(sys.executable).parent / "batchkit"
-ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith(("BATCHKIT_", "AZURE_"))}
 
 
 def batchkit(*arguments: str, cwd: Path, timeout: float = 200) -> subprocess.CompletedProcess[str]:

@@ -1,7 +1,6 @@
 """What the notebooks' outputs say, on synthetic data with one file that is no JSON: figures, not just no errors."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -10,10 +9,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from shell import ENVIRONMENT
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
-ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith(("BATCHKIT_", "AZURE_"))}
 FILES = 13
 
 

@@ -1,6 +1,5 @@
 """The autoscale lab, run as a user would: its figures hold together, and a mistake in a formula is one line."""
 
-import os
 import re
 import subprocess
 import sys
@@ -8,9 +7,9 @@ from pathlib import Path
 
 import nbformat
 import pandas as pd
+from shell import ENVIRONMENT
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
-ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith(("BATCHKIT_", "AZURE_"))}
 COLUMNS = ["tasks per machine", "minutes", "cost", "wait"]
 
 

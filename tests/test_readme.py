@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from conftest import running_local_azure
+from shell import ENVIRONMENT
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith(("BATCHKIT_", "AZURE_"))}
 COMMANDS = [
     line.split("  #")[0].strip()
     for block in re.findall(r"```bash\n(.*?)```", README, re.S)
