@@ -54,9 +54,10 @@ class Window:
                 found = self.stream.readinto(memory[len(kept) :])
             del self.data[len(kept) + found :]
         else:
+            self.data = kept
             chunk = self.stream.read(size)
             found = len(chunk)
-            self.data = kept + chunk
+            self.data += chunk
         self.last = found < size
 
     def peek(self) -> bytearray:
