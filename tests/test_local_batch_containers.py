@@ -1,8 +1,8 @@
 """Container tasks: the engine's words for a run, and a whole run under a stand-in for the engine's program."""
 
+import dataclasses
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,7 +11,9 @@ import pytest
 from batch_clients import ARM, Azure, arm_pool, wait_for
 from test_local_batch_behaviour import started
 
-from batchkit.local.batch.containers import Container, command
+from batchkit.local.batch import containers
+from batchkit.local.batch.containers import Container, command, find_engine, full_name, ready_engine
+from batchkit.local.batch.runner import machine_variables
 
 ENGINE = """#!/bin/sh
 # Stands for docker where there is none: knows two images, and "runs" them on this machine.
@@ -19,10 +21,14 @@ echo "$@" >> {log}
 case "$1 $2" in
   "info "*) exit 0 ;;
   "image inspect") case "$3" in here:*|example.azurecr.io/worker*) exit 0 ;; *) exit 1 ;; esac ;;
+  "ps "*) echo left-over ;;
   "pull "*) exit 1 ;;
   "run "*)
+    case "$*" in *--nonsense*) echo "unknown flag: --nonsense" >&2; exit 125 ;; esac
     while [ "$1" != here:1 ] && [ "$1" != example.azurecr.io/worker@sha256:1 ]; do
-      [ "$1" = --workdir ] && cd "$2"; shift
+      [ "$1" = --workdir ] && cd "$2"
+      [ "$1" = --cidfile ] && echo made > "$2"
+      shift
     done
     shift; exec "$@" ;;
 esac
@@ -41,7 +47,7 @@ def test_words_of_a_run(tmp_path: Path) -> None:
     made = container(
         tmp_path, containerRunOptions="--rm --read-only --network none", containerHostBatchBindMounts=only_task
     )
-    words = command(made, "name", "python -m node 'a b'", {"PATH": "/x", "AZ_BATCH_TASK_ID": "t"})
+    words = command(made, "name", "python -m node 'a b'", {**machine_variables(made.task), "AZ_BATCH_TASK_ID": "t"})
     assert words[:3] == ["docker", "run", "--rm"]
     assert words.count("--rm") == 1
     assert words[words.index("--volume") + 1] == f"{made.task}:{made.task}"
@@ -49,17 +55,58 @@ def test_words_of_a_run(tmp_path: Path) -> None:
     assert words[words.index("--user") + 1] == f"{os.getuid()}:{os.getgid()}"
     assert [words[i + 1] for i, word in enumerate(words) if word == "--env"] == ["AZ_BATCH_TASK_ID"]
     assert words[-7:] == ["--network", "none", "here:1", "python", "-m", "node", "a b"]
+    assert words[words.index("--stop-timeout") + 1] == "0"
     whole = command(container(tmp_path / "w", workingDirectory="containerImageDefault"), "n", "", {})
     assert "--workdir" not in whole
     assert whole[whole.index("--volume") + 1].endswith("/nodes/p/n")
 
 
-def test_image_really_runs_where_an_engine_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_task_sets_what_is_inside_and_not_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONTAINERS_CONF", "/ours")
+    made = container(tmp_path)
+    node = machine_variables(made.task)
+    theirs = {**node, "HOME": "/h", "DOCKER_HOST": "tcp://theirs", "SECRET": "x", "CONTAINERS_CONF": "/theirs"}
+    words = command(made, "n", "", theirs)
+    inside = [words[i + 1] for i, word in enumerate(words) if word == "--env"]
+    assert inside == ["HOME=/h", "DOCKER_HOST=tcp://theirs", "SECRET", "CONTAINERS_CONF=/theirs"]
+    client = containers.client_environment(theirs)
+    assert client["CONTAINERS_CONF"] == "/ours"
+    assert client["SECRET"] == "x"
+    assert client.get("DOCKER_HOST") == os.environ.get("DOCKER_HOST")
+
+
+def test_podman_without_root_keeps_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: 1001)
+    podman = dataclasses.replace(container(tmp_path), engine="podman")
+    assert "--userns keep-id --user 1001:" in " ".join(command(podman, "n", "", {}))
+    assert "--userns" not in command(dataclasses.replace(podman, engine="docker"), "n", "", {})
+
+
+def test_an_image_without_a_registry_is_docker_hubs() -> None:
+    assert full_name("python:3.13") == "docker.io/python:3.13"
+    assert full_name("me/worker") == "docker.io/me/worker"
+    assert full_name("localhost:5000/worker") == "localhost:5000/worker"
+    assert full_name("example.azurecr.io/worker@sha256:1") == "example.azurecr.io/worker@sha256:1"
+
+
+def test_what_an_earlier_run_left_is_gone_before_a_task_runs(tmp_path: Path, stand_in: Path) -> None:
+    assert ready_engine(tmp_path / "nodes") == "docker"
+    said = stand_in.read_text().splitlines()
+    assert said == ["info", f"ps -aq --filter label=batchkit.local={tmp_path}/nodes", "rm -f left-over"]
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The log of a stand-in that is first on PATH."""
     engine, log = tmp_path / "bin" / "docker", tmp_path / "log"
     engine.parent.mkdir()
     engine.write_text(ENGINE.format(log=log))
     engine.chmod(0o755)
     monkeypatch.setenv("PATH", f"{engine.parent}:{os.environ['PATH']}")
+    return log
+
+
+def test_image_really_runs_where_an_engine_answers(stand_in: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     process, azure = started([sys.executable, "-m", "batchkit.local", "--speed", "1200"], monkeypatch)
     try:
         _run_tasks(azure)
@@ -67,7 +114,7 @@ def test_image_really_runs_where_an_engine_answers(tmp_path: Path, monkeypatch: 
         azure.close()
         process.send_signal(signal.SIGINT)
         process.communicate()
-    said = log.read_text()
+    said = stand_in.read_text()
     assert "run --rm --name batchkit-" in said
     assert "rm -f batchkit-" in said
 
@@ -85,22 +132,29 @@ def _run_tasks(azure: Azure) -> None:
         "4": "example.azurecr.io/other:1",
     }
     for name, image in images.items():
-        settings = m.BatchTaskContainerSettings(image_name=image)
-        azure.batch.create_task(
-            "boxed", m.BatchTaskCreateOptions(id=name, command_line="pwd", container_settings=settings)
-        )
+        _add(azure, name, "pwd", image_name=image)
+    _add(azure, "5", "sh -c 'exit 125'", image_name="here:1")
+    _add(azure, "6", "pwd", image_name="here:1", container_run_options="--nonsense")
     for name in ("1", "2", "4"):
         assert azure.ended("boxed", name).execution_info.exit_code == 0
         assert azure.text("boxed", name).endswith(f"/{name}/wd\n")
     assert azure.ended("boxed", "3").execution_info.failure_info.code == "ContainerInvalidImage"
+    itself = azure.ended("boxed", "5").execution_info
+    assert (itself.exit_code, itself.failure_info.code) == (125, "FailureExitCode")
+    unmade = azure.ended("boxed", "6").execution_info
+    assert (unmade.exit_code, unmade.failure_info.code) == (None, "ContainerInvalidSettings")
+    assert [d.value for d in unmade.failure_info.details] == ["unknown flag: --nonsense"]
     assert azure.ended("boxed", "1").execution_info.container_info.state == "The image ran."
     assert "process" in azure.ended("boxed", "4").execution_info.container_info.state
 
 
-def test_without_an_engine_the_pool_says_that_processes_run(azure: Azure) -> None:
-    if not subprocess.run(["sh", "-c", "docker info || podman info"], capture_output=True, check=False).returncode:
-        wanted = "docker"
-    else:
-        wanted = "processes"
+def _add(azure: Azure, name: str, command_line: str, **settings: str) -> None:
+    inside = m.BatchTaskContainerSettings(**settings)
+    task = m.BatchTaskCreateOptions(id=name, command_line=command_line, container_settings=inside)
+    azure.batch.create_task("boxed", task)
+
+
+def test_a_pool_says_what_runs_its_tasks(azure: Azure) -> None:
+    wanted = find_engine() or "processes"
     azure.arm.pool.create(*ARM, "unboxed", arm_pool())
-    assert [item.value for item in azure.batch.get_pool("unboxed").metadata] == [wanted]
+    wait_for(lambda: [item.value for item in azure.batch.get_pool("unboxed").metadata] == [wanted])

@@ -21,14 +21,23 @@ from pathlib import Path
 
 from batchkit.local.batch.errors import failure
 from batchkit.local.batch.formats import Json
-from batchkit.local.batch.runner import Outcome, run_words, search_path
+from batchkit.local.batch.runner import Outcome, machine_variables, run_words, search_path
 
 ENGINES = ("docker", "podman")
 LABEL = "batchkit.local"
 _INFO_SECONDS = 10
-_NOT_INSIDE = ("PATH", "HOME", "LANG")
+# What the engine's own program reads, by how it begins: the user's own values go to it, a task's go into the container.
+_CLIENTS = ("PATH", "HOME", "LANG", "LD_", "TMPDIR", "XDG_", "DBUS_", "DOCKER_", "CONTAINER", "REGISTRY_")
 _MOUNTS = {"Shared": "shared", "Startup": "startup", "Applications": "applications", "VfsMounts": "fsmounts"}
 _ENGINE_FAILED = 125  # docker's and podman's own exit code when the container could not be started
+
+
+def ready_engine(root: Path | None) -> str | None:
+    """Return the engine to run tasks with, once no container of an earlier run below `root` is left."""
+    engine = find_engine()
+    if engine is not None and root is not None:
+        remove_leftovers(engine, root)
+    return engine
 
 
 def find_engine() -> str | None:
@@ -79,12 +88,23 @@ class Container:
         """The image's name, with its registry."""
         return str(self.settings["imageName"])
 
+    def made(self, name: str) -> Path:
+        """The file that the engine writes once it has made the container of that name."""
+        return self.root / f"{name}.id"
+
 
 async def available(container: Container) -> bool:
     """Return whether the engine has the image, after a pull where that can help."""
     if await _engine(container.engine, "image", "inspect", container.image) == 0:
         return True
-    return not container.own_registry and await _engine(container.engine, "pull", container.image) == 0
+    return not container.own_registry and await _engine(container.engine, "pull", full_name(container.image)) == 0
+
+
+def full_name(image: str) -> str:
+    """Return the image's name with its registry: Docker's own where none is named, which podman does not assume."""
+    first, slash, _ = image.partition("/")
+    named = slash and ("." in first or ":" in first or first == "localhost")
+    return image if named else f"docker.io/{image}"
 
 
 async def _engine(*words: str) -> int:
@@ -107,22 +127,32 @@ async def run(container: Container, command_line: str, env: Mapping[str, str], s
         words = command(container, name, command_line, env)
     except ValueError as problem:
         return Outcome(failure=failure("CommandLaunchFailed", Reason=problem))
+    made = container.made(name)
     try:
-        outcome = await run_words(words, container.task, _outside(env), seconds)
+        outcome = await run_words(words, container.task, client_environment(env), seconds)
+        if outcome.exit_code == _ENGINE_FAILED and not made.exists():
+            return Outcome(failure=failure("ContainerInvalidSettings", Message=_said(container.task)))
+        return outcome
     finally:
+        made.unlink(missing_ok=True)
         await asyncio.shield(_engine(container.engine, "rm", "-f", name))
-    if outcome.exit_code == _ENGINE_FAILED:
-        return Outcome(_ENGINE_FAILED, failure("ContainerInvalidImage", ImageName=container.image))
-    return outcome
 
 
-def _outside(env: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of the engine's client: the user's own, and the run's mark."""
-    known = ("HOME", "DOCKER_HOST", "CONTAINER_HOST", "XDG_RUNTIME_DIR")
-    own = {name: os.environ[name] for name in known if name in os.environ}
-    return {**own, "PATH": f"{os.environ.get('PATH', '')}:{search_path()}"} | {
-        name: value for name, value in env.items() if name not in _NOT_INSIDE
-    }
+def _said(task: Path) -> str:
+    """Return why the engine made no container: its first line in the task's stderr.txt."""
+    lines = (task / "stderr.txt").read_text(errors="replace").strip().splitlines()
+    return lines[0] if lines else "The engine gave no reason."
+
+
+def _clients(name: str) -> bool:
+    return name.startswith(_CLIENTS)
+
+
+def client_environment(env: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of the engine's client: the user's own for it, the task's to hand on, the run's mark."""
+    own = {name: value for name, value in os.environ.items() if _clients(name)}
+    theirs = {name: value for name, value in env.items() if not _clients(name)}
+    return {**theirs, **own, "PATH": f"{os.environ.get('PATH', '')}:{search_path()}"}
 
 
 def command(container: Container, name: str, command_line: str, env: Mapping[str, str]) -> list[str]:
@@ -131,7 +161,6 @@ def command(container: Container, name: str, command_line: str, env: Mapping[str
     Raises:
         ValueError: the command line or the run options are no words (an open quote).
     """
-    inside = [word for variable in env if variable not in _NOT_INSIDE for word in ("--env", variable)]
     folder = container.settings.get("workingDirectory") or "taskWorkingDirectory"
     work = ["--workdir", str(container.task / "wd")] if folder == "taskWorkingDirectory" else []
     return [
@@ -142,15 +171,39 @@ def command(container: Container, name: str, command_line: str, env: Mapping[str
         name,
         "--label",
         f"{LABEL}={container.root}",
-        "--user",
-        f"{os.getuid()}:{os.getgid()}",
+        "--cidfile",
+        str(container.made(name)),
+        "--stop-timeout",
+        "0",
+        *_user(container.engine),
         *_mounts(container),
         *work,
-        *inside,
+        *_inside(container, env),
         *_options(container),
         container.image,
         *shlex.split(command_line),
     ]
+
+
+def _user(engine: str) -> list[str]:
+    """Return who runs inside: the owner of the task's folder, whom a podman without root must be told to keep."""
+    keep = ["--userns", "keep-id"] if engine == "podman" and os.getuid() else []
+    return [*keep, "--user", f"{os.getuid()}:{os.getgid()}"]
+
+
+def _inside(container: Container, env: Mapping[str, str]) -> list[str]:
+    """Return the words that hand on the task's variables: by name, as other users can read a command's words.
+
+    The node's own PATH, HOME and LANG are for its own programs, and the image has others.
+    """
+    own = machine_variables(container.task)
+    words = []
+    for name, value in env.items():
+        if not _clients(name):
+            words += ["--env", name]
+        elif own.get(name) != value:
+            words += ["--env", f"{name}={value}"]
+    return words
 
 
 def _options(container: Container) -> list[str]:

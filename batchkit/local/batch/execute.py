@@ -16,7 +16,7 @@ from pathlib import Path
 from batchkit.local.batch import containers
 from batchkit.local.batch.errors import failure
 from batchkit.local.batch.formats import Json, limit
-from batchkit.local.batch.runner import MARK, Outcome, search_path
+from batchkit.local.batch.runner import MARK, Outcome, machine_variables
 from batchkit.local.batch.runner import run as run_process
 from batchkit.local.batch.state import Node, Pool, State
 from batchkit.local.batch.transfer import Cancelled, TransferError
@@ -51,9 +51,7 @@ def environment(state: State, node: Node, folder: Path, names: Mapping[str, str]
     """Return the environment that the service gives every task, and nothing of the service's own."""
     work = folder / "wd"
     return {
-        "PATH": search_path(),
-        "HOME": str(work),
-        "LANG": "C.UTF-8",
+        **machine_variables(folder),
         **state.config.mark,
         "AZ_BATCH_ACCOUNT_NAME": state.config.blob_url.rstrip("/").rpartition("/")[2],
         "AZ_BATCH_ACCOUNT_URL": f"{state.url}/",

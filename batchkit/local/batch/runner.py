@@ -38,6 +38,11 @@ def search_path() -> str:
     return f"{Path(sys.executable).parent}:{SYSTEM_PATH}"
 
 
+def machine_variables(folder: Path) -> dict[str, str]:
+    """Return the variables of a task in `folder` that hold for this machine's programs alone."""
+    return {"PATH": search_path(), "HOME": str(folder / "wd"), "LANG": "C.UTF-8"}
+
+
 async def run(command_line: str, folder: Path, env: Mapping[str, str], seconds: float | None) -> Outcome:
     """Run a command in `folder`/wd with stdout.txt and stderr.txt in `folder`.
 

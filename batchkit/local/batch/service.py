@@ -23,7 +23,6 @@ from batchkit.local.batch import (  # noqa: F401 - their operations register the
 )
 from batchkit.local.batch.allocation import sample, stop_autoscale
 from batchkit.local.batch.app import make_app
-from batchkit.local.batch.containers import remove_leftovers
 from batchkit.local.batch.faults import Fault, Faults, read_file
 from batchkit.local.batch.retention import Retention
 from batchkit.local.batch.runner import kill_leftovers
@@ -70,7 +69,7 @@ class Service:
         _watch_children()
         await loop.run_in_executor(self.state.executor, kill_leftovers, self.state.nodes_dir)
         recovery.load(self.state)
-        self.state.spawn(self._clear_containers(), "leftover containers")
+        self.state.spawn(self._name_runner(), "container engine")
         loop.run_in_executor(self.state.executor, self.state.transfer.warm)
         self.state.spawn(sample(self.state), "samples")
         self.state.faults.schedule(self.state)
@@ -94,13 +93,10 @@ class Service:
         if not self.state.config.keep:
             shutil.rmtree(self.state.nodes_dir, ignore_errors=True)
 
-    async def _clear_containers(self) -> None:
-        engine = await self.state.engine()
-        self.state.runs_tasks = engine or "processes"
+    async def _name_runner(self) -> None:
+        self.state.runs_tasks = await self.state.engine() or "processes"
         for pool in self.state.pools.values():
             pool.runner = self.state.runs_tasks
-        if engine is not None and self.state.config.keep:
-            await asyncio.to_thread(remove_leftovers, engine, self.state.nodes_dir)
 
     async def _end_loops(self) -> None:
         going = [task for task in self.state.tasks if not task.done()]

@@ -176,11 +176,15 @@ class State:
         return self.config.state_dir / "nodes"
 
     async def engine(self) -> str | None:
-        """Return the container engine that answers on this machine, None where none does; looked for once."""
-        from batchkit.local.batch.containers import find_engine
+        """Return the container engine that answers on this machine, None where none does; looked for once.
+
+        What an earlier run left in it is gone by then, so that no task of this run is taken for it.
+        """
+        from batchkit.local.batch.containers import ready_engine
 
         if self._engine is None:
-            self._engine = asyncio.get_running_loop().run_in_executor(self.executor, find_engine)
+            root = self.nodes_dir if self.config.keep else None
+            self._engine = asyncio.get_running_loop().run_in_executor(self.executor, ready_engine, root)
         return await asyncio.shield(self._engine)
 
     async def wait(self, seconds: float) -> None:
