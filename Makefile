@@ -58,10 +58,9 @@ bench: $(READY)  ## the worker against bare orjson, polars and duckdb, in enviro
 fuzz: $(READY)  ## ten minutes of broken files for the worker
 	@$(BIN)/python tests/fuzz_node.py 600
 
-image: $(READY)  ## lint and build the worker's image, and say its size
-	@command -v podman >/dev/null || { echo "make image needs podman: apt-get install podman" >&2; exit 1; }
+image: $(READY)  ## build the worker's image with docker or podman, measure it, and run tasks in it
 	@$(BIN)/hadolint node/Dockerfile
-	@podman build --tag batchkit-node node && podman image inspect --format '{{.Size}} bytes' batchkit-node
+	@$(BIN)/python tests/image.py && $(BIN)/pytest tests/test_local_batch_engine.py
 
 faults: $(READY)  ## every fault on demand, as the clients see it
 	@$(BIN)/pytest tests/test_local_batch_behaviour.py -k "fault or preempt or unusable or kill"

@@ -4,6 +4,7 @@ The node's folders are mounted at their own paths, so the AZ_BATCH_* variables h
 `containerHostBatchBindMounts` narrows the mounts. Images of public registries are pulled. A registry
 that the pool reaches by its identity is Azure's own, where a local token opens nothing: its images run
 when the engine has them, and else the command runs as a process, which the task's containerInfo says.
+An exit code of 125 is the engine's own only when it made no container.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ _INFO_SECONDS = 10
 # What the engine's own program reads, by how it begins: the user's own values go to it, a task's go into the container.
 _CLIENTS = ("PATH", "HOME", "LANG", "LD_", "TMPDIR", "XDG_", "DBUS_", "DOCKER_", "CONTAINER", "REGISTRY_")
 _MOUNTS = {"Shared": "shared", "Startup": "startup", "Applications": "applications", "VfsMounts": "fsmounts"}
-_ENGINE_FAILED = 125  # docker's and podman's own exit code when the container could not be started
+_AT_ONCE = ("--stop-timeout", "0")  # else podman's `rm -f` waits ten seconds for a first process that ignores SIGTERM
+_ENGINE_FAILED = 125  # docker's and podman's own exit code, and a command may have it too
 
 
 def ready_engine(root: Path | None) -> str | None:
@@ -173,8 +175,7 @@ def command(container: Container, name: str, command_line: str, env: Mapping[str
         f"{LABEL}={container.root}",
         "--cidfile",
         str(container.made(name)),
-        "--stop-timeout",
-        "0",
+        *_AT_ONCE,
         *_user(container.engine),
         *_mounts(container),
         *work,
