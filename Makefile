@@ -60,7 +60,7 @@ fuzz: $(READY)  ## ten minutes of broken files for the worker
 
 image: $(READY)  ## build the worker's image with docker or podman, measure it, and run tasks in it
 	@$(BIN)/hadolint node/Dockerfile
-	@$(BIN)/python tests/image.py && $(BIN)/pytest tests/test_local_batch_engine.py
+	@$(BIN)/python tests/image.py && $(BIN)/pytest tests/engine.py
 
 faults: $(READY)  ## every fault on demand, as the clients see it
 	@$(BIN)/pytest tests/test_local_batch_behaviour.py -k "fault or preempt or unusable or kill"

@@ -31,7 +31,7 @@ def engine() -> str:
     """The engine here that has the image."""
     found = find_engine()
     if not found or subprocess.run([found, "image", "inspect", IMAGE], capture_output=True, check=False).returncode:
-        pytest.skip(f"no docker or podman here has the image {IMAGE}: make image")
+        pytest.fail(f"no docker or podman here has the image {IMAGE}: make image")
     return found
 
 
