@@ -1,6 +1,7 @@
 """From nothing to a running pool and back, by the real management clients on a local Azure of its own."""
 
 import json
+import os
 
 import pytest
 from azure.mgmt.resource.resources.models import ResourceGroup
@@ -207,6 +208,21 @@ def test_a_registry_that_refuses_builds_says_what_to_do(place, worker, monkeypat
     with pytest.raises(ServiceError, match=r"refuses builds.*neither docker nor podman"):
         provision.apply(place.target("free"), worker, Heard())
     provision.destroy(place.target("free"), "free", tell=Heard())
+
+
+@pytest.mark.parametrize("engine", ["docker", "podman"])
+def test_the_digest_is_the_registrys(engine, tmp_path, monkeypatch):
+    program = tmp_path / engine
+    program.write_text(
+        "#!/bin/sh\n"
+        '[ "$1 $2" = "push --digestfile" ] && printf sha256:pushed > "$3"\n'
+        f'[ "$1" = image ] && [ {engine} = podman ] && echo \'["other/w@sha256:1","r.io/w@sha256:unpacked"]\'\n'
+        f'[ "$1" = image ] && [ {engine} = docker ] && echo \'["other/w@sha256:1","r.io/w@sha256:pushed"]\'\n'
+        "exit 0\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert image._push(engine, "r.io/w:tag") == "sha256:pushed"
 
 
 def test_no_dockerfile_is_said(place, tmp_path):

@@ -13,6 +13,7 @@ import json
 import shutil
 import subprocess
 import tarfile
+import tempfile
 import time
 import urllib.parse
 import urllib.request
@@ -136,9 +137,19 @@ def _with_engine(session: Session, name: str, folder: Path, tell: Callable[[str]
     full = f"{server}/{name}"
     _check(_run([engine, "login", server, "-u", str(_NOBODY), "--password-stdin"], _registry_token(session, server)))
     _check(_run([engine, "build", "-t", full, str(folder)]))
+    return _push(engine, full)
+
+
+def _push(engine: str, full: str) -> str:
+    """Push an image; the digest that the registry has it under. Podman's own is another: of the layers unpacked."""
+    if engine == "podman":
+        with tempfile.NamedTemporaryFile() as said:
+            _check(_run([engine, "push", "--digestfile", said.name, full]))
+            return Path(said.name).read_text().strip()
     _check(_run([engine, "push", full]))
-    found = _check(_run([engine, "image", "inspect", "--format", "{{index .RepoDigests 0}}", full]))
-    return found.strip().rpartition("@")[2]
+    known = json.loads(_check(_run([engine, "image", "inspect", "--format", "{{json .RepoDigests}}", full])))
+    repository = full.rpartition(":")[0]
+    return next(str(name).rpartition("@")[2] for name in known if str(name).startswith(f"{repository}@"))
 
 
 _NOBODY = "00000000-0000-0000-0000-000000000000"  # the user name that says: the password is a token
