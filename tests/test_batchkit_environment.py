@@ -20,3 +20,10 @@ def test_every_dependency_is_pinned_and_no_lock_names_an_address():
     lock = (ROOT / "batchkit/local/azurite/package-lock.json").read_text()
     for text in (pins, lock):
         assert not re.search(r'"resolved"|https?://[^"\s]*\.tgz|@ file:', text)
+
+
+def test_the_workers_image_has_the_versions_that_the_tests_have():
+    pins = (ROOT / ".constraints.txt").read_text().splitlines()
+    inside = (ROOT / "node/constraints.txt").read_text().splitlines()
+    assert inside
+    assert set(inside) <= set(pins)
