@@ -2,6 +2,7 @@
 
 import math
 from datetime import UTC, datetime
+from itertools import accumulate
 from typing import Any
 
 from node import __version__
@@ -161,7 +162,8 @@ def by_weekday(days: Table) -> dict[str, float]:
     cents: dict[int, int] = {}
     for day, row in days.items():
         if row[1]:
-            cents[weekday_of(day)] = cents.get(weekday_of(day), 0) + row[0]
+            weekday = weekday_of(day)
+            cents[weekday] = cents.get(weekday, 0) + row[0]
     return {WEEKDAYS[at]: money(value) for at, value in sorted(cents.items())}
 
 
@@ -178,11 +180,12 @@ def histogram(table: Table) -> list[Json]:
 def pareto(customers: Table) -> list[Json]:
     """The share of revenue that the best 10%, 20% … of the customers bring."""
     revenues = sorted((row[0] for row in customers.values()), reverse=True)
-    total = sum(revenues)
+    sums = [0, *accumulate(revenues)]
+    total = sums[-1]
     steps = []
     for step in range(1, PARETO_STEPS + 1) if revenues else ():
         count = math.ceil(len(revenues) * step / PARETO_STEPS)
-        cents = sum(revenues[:count])
+        cents = sums[count]
         share = round(100 * cents / total, 2) if total else 0.0
         percent = 100 * step // PARETO_STEPS
         steps.append(
