@@ -143,6 +143,7 @@ def _run_tasks(azure: Azure) -> None:
     assert (itself.exit_code, itself.failure_info.code) == (125, "FailureExitCode")
     unmade = azure.ended("boxed", "6").execution_info
     assert (unmade.exit_code, unmade.failure_info.code) == (None, "ContainerInvalidSettings")
+    assert unmade.container_info.state == "The engine made no container."
     assert [d.value for d in unmade.failure_info.details] == ["unknown flag: --nonsense"]
     assert azure.ended("boxed", "1").execution_info.container_info.state == "The image ran."
     assert "process" in azure.ended("boxed", "4").execution_info.container_info.state

@@ -120,7 +120,10 @@ async def _process(state: State, pool: Pool, node: Node, order: Order) -> Outcom
         container = _container(state, pool, node, order, engine)
         if await containers.available(container):
             _note_container(order, inside, "The image ran.")
-            return await containers.run(container, order.body["commandLine"], order.env, seconds)
+            outcome = await containers.run(container, order.body["commandLine"], order.env, seconds)
+            if outcome.failure and outcome.failure["code"] == "ContainerInvalidSettings":
+                _note_container(order, inside, "The engine made no container.")
+            return outcome
         if not container.own_registry:
             return Outcome(failure=failure("ContainerInvalidImage", ImageName=container.image))
     if inside:
