@@ -173,7 +173,7 @@ def pareto(
     said = f"{canvas.say(reach, 'percent')} of {canvas.clean(noun)} make {canvas.say(mark, 'percent')}"
     side = "left" if reach < 0.6 else "right"
     ax.text(reach + (0.012 if side == "left" else -0.012), mark - 0.04, said, ha=side, va="top", parse_math=False)
-    ax.text(0.82, 0.79, "if all were equal", ha="left", va="top", fontsize="small", color=GREY)
+    ax.text(0.6, 0.56, "if all were equal", ha="left", va="top", fontsize="small", color=GREY)
     ax.set(xlim=(0, 1), ylim=(0, 1.02))
     ax.xaxis.set_major_formatter(canvas.formatter("percent"))
     return canvas.scale(ax, "percent")
