@@ -225,6 +225,15 @@ def test_the_digest_is_the_registrys(engine, tmp_path, monkeypatch):
     assert image._push(engine, "r.io/w:tag") == "sha256:pushed"
 
 
+def test_an_engine_that_knows_no_digest_is_said(tmp_path, monkeypatch):
+    program = tmp_path / "docker"
+    program.write_text('#!/bin/sh\n[ "$1" = image ] && echo null\nexit 0\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(ServiceError, match=r"docker pushed r.io/w:tag, but"):
+        image._push("docker", "r.io/w:tag")
+
+
 def test_no_dockerfile_is_said(place, tmp_path):
     with pytest.raises(ServiceError, match="no Dockerfile"):
         image.pack(tmp_path)

@@ -141,7 +141,10 @@ def _with_engine(session: Session, name: str, folder: Path, tell: Callable[[str]
 
 
 def _push(engine: str, full: str) -> str:
-    """Push an image; the digest that the registry has it under. Podman's own is another: of the layers unpacked."""
+    """Push an image; the digest that the registry has it under. Podman's own is another: of the layers unpacked.
+
+    Raises ServiceError when the push fails, or the engine names no digest.
+    """
     if engine == "podman":
         with tempfile.NamedTemporaryFile() as said:
             _check(_run([engine, "push", "--digestfile", said.name, full]))
@@ -149,7 +152,10 @@ def _push(engine: str, full: str) -> str:
     _check(_run([engine, "push", full]))
     known = json.loads(_check(_run([engine, "image", "inspect", "--format", "{{json .RepoDigests}}", full])))
     repository = full.rpartition(":")[0]
-    return next(str(name).rpartition("@")[2] for name in known if str(name).startswith(f"{repository}@"))
+    digests = [str(name).rpartition("@")[2] for name in known or () if str(name).startswith(f"{repository}@")]
+    if not digests:
+        raise ServiceError(f"{engine} pushed {full}, but names no digest of it in {repository}. Apply again.")
+    return digests[0]
 
 
 _NOBODY = "00000000-0000-0000-0000-000000000000"  # the user name that says: the password is a token
