@@ -214,11 +214,8 @@ def columns_of(prefix: str, used: tuple[str, ...], known: tuple[str, ...], extra
     return tuple(dict.fromkeys((*used, *(name for name in required if name in known and name != "email"))))
 
 
-# A comprehension for each column is twice as fast as any way to name its field by a variable.
-
-
 def sale_columns(sales: Sequence[Transaction]) -> dict[str, list[Any]]:
-    """The columns of transactions."""
+    """The columns of transactions: a comprehension for each is twice as fast as a field named by a variable."""
     return {
         "subtotal": [sale.subtotal for sale in sales],
         "tax": [sale.tax for sale in sales],
