@@ -1,0 +1,168 @@
+"""What an input is: one rule for what is uploaded, planned and named, the same as the worker's.
+
+An input is a regular file whose name ends in `.json`, in any case; it is not hidden, not below a hidden folder,
+and no report. Whatever else lies in a folder is left out, and named with the reason.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from batchkit.errors import ParameterError
+
+ENDING = ".json"
+REPORT = ".report.json"
+_NAME_LIMIT = 1024  # characters, of the storage service
+_PATH_LIMIT = 3000  # bytes: a path has 4,096 on Linux, and the node's own folder comes first
+_SEGMENT_LIMIT = 255  # bytes, of every common file system
+_WRITING = len(".") + len(REPORT) + len(".4194304")  # what a report's temporary name adds to its input's
+
+_KINDS = {
+    stat.S_ISFIFO: "a named pipe",
+    stat.S_ISSOCK: "a socket",
+    stat.S_ISCHR: "a device",
+    stat.S_ISBLK: "a device",
+}
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Something that is not processed: its name relative to the path that was given, and why.
+
+    `state` is `left_out` for what is no input, `refused` for an input that cannot be processed, and `missing`
+    or `changed` for one that is no longer what was uploaded.
+    """
+
+    name: str
+    reason: str
+    state: str = "left_out"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a path holds: inputs by their names relative to it, and all else with the reason."""
+
+    files: dict[str, Path] = field(default_factory=dict)
+    left_out: list[LeftOut] = field(default_factory=list)
+
+
+def why_not(name: str) -> str | None:
+    """Why a file of this name (relative, with `/`) is no input; None when it is one."""
+    if any(segment.startswith(".") for segment in name.split("/")):
+        return "hidden"
+    lower = name.lower()
+    if lower.endswith(REPORT):
+        return "a report"
+    return None if lower.endswith(ENDING) else f"not *{ENDING}"
+
+
+def report_name(name: str) -> str:
+    """The name of an input's report: `a/x.JSON` gives `a/x.report.json`."""
+    return _stem(name) + REPORT
+
+
+def unsafe(name: str) -> str | None:
+    """Why a name cannot go the whole way to a node and back as a report, or None when it can."""
+    segments = name.split("/")
+    if any(ord(c) < 32 or c in "\\\x7f" or 0xD800 <= ord(c) <= 0xDFFF for c in name):
+        return "holds a backslash, a control character or half a character"
+    if len(name) > _NAME_LIMIT:
+        return f"is longer than {_NAME_LIMIT} characters"
+    if len(name.encode()) > _PATH_LIMIT:
+        return f"is longer than {_PATH_LIMIT} bytes, which a node's file system cannot hold"
+    if "" in segments:
+        return "begins or ends with / or holds //"
+    if {".", ".."} & set(segments):
+        return "holds a . or .. segment"
+    if any(len(segment.encode()) > _SEGMENT_LIMIT for segment in segments):
+        return f"has a segment over {_SEGMENT_LIMIT} bytes"
+    if len(_stem(segments[-1]).encode()) + _WRITING > _SEGMENT_LIMIT:
+        return f"is too long for its report, whose name a file system holds to {_SEGMENT_LIMIT} bytes"
+    return None
+
+
+def find(path: Path) -> Found:
+    """The inputs of a file or of a folder and all below it; links are followed.
+
+    Raises ParameterError, in one line with what was found there, when there is no input.
+    """
+    if not path.exists():
+        what = "is a link to nothing" if path.is_symlink() else "does not exist"
+        raise ParameterError(f"{path} {what}. Name a file or a folder with *{ENDING} files.")
+    found = Found()
+    entries = _walk(path, "", ()) if path.is_dir() else [(path.name, path, _problem(path.name, path))]
+    for name, place, problem in entries:
+        if problem is None:
+            found.files[name] = place
+        else:
+            found.left_out.append(LeftOut(printable(name), *problem))
+    if not found.files:
+        raise ParameterError(_nothing(path, found.left_out))
+    return found
+
+
+def summarise(left_out: list[LeftOut]) -> str:
+    """What was left out, counted by reason: "2 hidden, 1 not *.json"."""
+    counts = Counter(entry.reason for entry in left_out)
+    shown = [f"{count} {reason}" for reason, count in counts.most_common(6)]
+    return ", ".join(shown + ([f"{len(counts) - 6} other reasons"] if len(counts) > 6 else []))
+
+
+def printable(name: str) -> str:
+    """A name as text that can be stored and shown, also when its bytes are no UTF-8."""
+    return os.fsencode(name).decode("utf-8", "replace")
+
+
+def _walk(
+    folder: Path, prefix: str, above: tuple[tuple[int, int], ...]
+) -> Iterator[tuple[str, Path, tuple[str, str] | None]]:
+    """Every name below a folder with its place and, when it is no input, the reason and the state."""
+    here = folder.stat()
+    above = (*above, (here.st_dev, here.st_ino))
+    try:
+        entries = sorted(folder.iterdir(), key=lambda entry: entry.name)
+    except OSError as error:
+        yield prefix or ".", folder, (f"a folder that cannot be read ({error.strerror})", "left_out")
+        return
+    for entry in entries:
+        name = f"{prefix}{entry.name}"
+        if entry.is_dir() and not entry.name.startswith("."):
+            inside = entry.stat()
+            if (inside.st_dev, inside.st_ino) in above:
+                yield name, entry, ("a link back to a folder above it", "left_out")
+            else:
+                yield from _walk(entry, f"{name}/", above)
+        else:
+            yield name, entry, _problem(name, entry)
+
+
+def _problem(name: str, path: Path) -> tuple[str, str] | None:
+    """Why a place that is no folder to walk is no input, and the state that this gives; None when it is one."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        loop_or_gone = "a link to nothing" if path.is_symlink() else f"not there ({error.strerror})"
+        return loop_or_gone, "left_out"
+    kind = next((kind for test, kind in _KINDS.items() if test(mode)), None)
+    if reason := kind or why_not(name):
+        return ("a hidden folder" if stat.S_ISDIR(mode) else reason), "left_out"
+    if not os.access(path, os.R_OK):
+        return "may not be read: give the user that runs this the permission", "refused"
+    return None
+
+
+def _nothing(path: Path, left_out: list[LeftOut]) -> str:
+    there = f"found: {summarise(left_out)}" if left_out else "it is empty"
+    if path.is_dir():
+        return f"The folder {path} holds no input ({there}). Inputs are *{ENDING} files, not hidden and no reports."
+    return f"{path} is no input: {left_out[0].reason}. Inputs are *{ENDING} files, not hidden and no reports."
+
+
+def _stem(name: str) -> str:
+    """An input's name without `.json` in any case; another ending stays, so that two inputs keep two reports."""
+    return name[: -len(ENDING)] if name.lower().endswith(ENDING) else name
