@@ -91,11 +91,10 @@ def find(path: Path) -> Found:
 
     Raises ParameterError, in one line with what was found there, when there is no input.
     """
-    if not path.exists():
-        what = "is a link to nothing" if path.is_symlink() else "does not exist"
-        raise ParameterError(f"{path} {what}. Name a file or a folder with *{ENDING} files.")
+    if not os.path.lexists(path):
+        raise ParameterError(f"{path} does not exist. Name a file or a folder with *{ENDING} files.")
     found = Found()
-    entries = _walk(path, "", ()) if path.is_dir() else [(path.name, path, _problem(path.name, path))]
+    entries = _walk(path, "", ()) if os.path.isdir(path) else [(path.name, path, _problem(path.name, path))]
     for name, place, problem in entries:
         if problem is None:
             found.files[name] = place
@@ -122,16 +121,16 @@ def _walk(
     folder: Path, prefix: str, above: tuple[tuple[int, int], ...]
 ) -> Iterator[tuple[str, Path, tuple[str, str] | None]]:
     """Every name below a folder with its place and, when it is no input, the reason and the state."""
-    here = folder.stat()
-    above = (*above, (here.st_dev, here.st_ino))
     try:
+        here = folder.stat()
         entries = sorted(folder.iterdir(), key=lambda entry: entry.name)
     except OSError as error:
         yield prefix or ".", folder, (f"a folder that cannot be read ({error.strerror})", "left_out")
         return
+    above = (*above, (here.st_dev, here.st_ino))
     for entry in entries:
         name = f"{prefix}{entry.name}"
-        if entry.is_dir() and not entry.name.startswith("."):
+        if os.path.isdir(entry) and not entry.name.startswith("."):
             inside = entry.stat()
             if (inside.st_dev, inside.st_ino) in above:
                 yield name, entry, ("a link back to a folder above it", "left_out")
@@ -146,8 +145,7 @@ def _problem(name: str, path: Path) -> tuple[str, str] | None:
     try:
         mode = path.stat().st_mode
     except OSError as error:
-        loop_or_gone = "a link to nothing" if path.is_symlink() else f"not there ({error.strerror})"
-        return loop_or_gone, "left_out"
+        return ("a link to nothing" if os.path.islink(path) else f"not there ({error.strerror})"), "left_out"
     kind = next((kind for test, kind in _KINDS.items() if test(mode)), None)
     if reason := kind or why_not(name):
         return ("a hidden folder" if stat.S_ISDIR(mode) else reason), "left_out"
@@ -158,7 +156,7 @@ def _problem(name: str, path: Path) -> tuple[str, str] | None:
 
 def _nothing(path: Path, left_out: list[LeftOut]) -> str:
     there = f"found: {summarise(left_out)}" if left_out else "it is empty"
-    if path.is_dir():
+    if os.path.isdir(path):
         return f"The folder {path} holds no input ({there}). Inputs are *{ENDING} files, not hidden and no reports."
     return f"{path} is no input: {left_out[0].reason}. Inputs are *{ENDING} files, not hidden and no reports."
 
