@@ -92,7 +92,9 @@ def _gather(record: dict[str, Any], folder: Path) -> dict[str, Any]:
         gathered["tasks"] = json.loads(ran.to_json(orient="records", date_format="iso"))
         failed = ran[ran["result"] != "success"]
         errors += [f"task {row['task']}: {row['reason'] or row['state']}" for row in failed.to_dict("records")]
-        gathered["missing"] = results.missing(connection, results.read_plan(connection, record["run_id"]))
+        became = results.inputs(connection, record["run_id"])
+        gathered["inputs"] = became.to_dict("records")
+        gathered["missing"] = became.loc[became["state"].isin(["missing", "changed"]), "name"].tolist()
         errors += [f"no report for {name}" for name in gathered["missing"]]
         _write_json(folder / "summary.json", results.summary(connection, record["run_id"]))
     except BatchkitError as error:
