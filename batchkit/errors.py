@@ -10,18 +10,36 @@ BatchkitError
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
 
+_AGAIN = "wait a minute and run the same thing again; nothing is done twice"
 _NEXT_STEP = {
-    401: "sign in again (`az login`), or check the identity that this program runs as",
+    400: "see the values above; if you did not choose them, this is a fault of the workbench",
+    401: "check who this program runs as: a person signs in with `az login`, a machine needs its managed identity, "
+    "and the clock must be right",
     403: "give that identity the role it needs; a new role takes up to ten minutes to reach everywhere",
     404: "check the name, and run notebook 01 if it was never created",
     409: "it exists already or is in the wrong state; look at it before trying again",
-    429: "wait a minute and run the same thing again; nothing is done twice",
-    503: "wait a minute and run the same thing again; nothing is done twice",
+    429: _AGAIN,
+    500: _AGAIN,
+    503: _AGAIN,
+}
+# What a code asks for, where that differs from what its status suggests; the first that the code holds counts.
+_STEP_OF_CODE = {
+    "quota": "ask for more (portal, the Batch account's Quotas), or delete or end what uses it up",
+    "BeingDeleted": "wait until it is gone, then run this again",
+    "Disabled": "enable it again, then run this again",
+    "Completed": "it has ended: take a new job_id, or look at its results",
+    "Terminating": "it is ending: take a new job_id, or look at its results",
+    "PropertyCannotBeUpdated": "make a new one under another name; this property is fixed for its life",
+    "AuthorizationFailure": "the service is closed to this network, or to this identity: work from inside, or open it",
+    "LeaseIdMissing": "someone else holds a lease on it: wait, or break the lease",
+    "BlobArchived": "bring the blob back from the archive tier, then run this again",
+    "OperationTimedOut": _AGAIN,
 }
 
 
@@ -71,16 +89,39 @@ def code_of(error: BaseException) -> str:
     return str(getattr(error, "error_code", None) or getattr(inner, "code", None) or "")
 
 
+def values_of(error: object) -> str:
+    """The details that an answer carries beside its message, as "name: value, ..."; "" when there are none."""
+    inner = getattr(error, "error", None) or error
+    pairs = getattr(inner, "error_values", None) or getattr(inner, "details", None) or []
+    named = [(getattr(p, "key", None) or getattr(p, "name", None), getattr(p, "value", None)) for p in pairs]
+    return ", ".join(f"{name}: {value}" for name, value in named if name and value)
+
+
+def next_step(code: str, status: int = 0) -> str:
+    """What to do about an error of this code and HTTP status."""
+    for part, step in _STEP_OF_CODE.items():
+        if part.lower() in code.lower():
+            return step
+    return _NEXT_STEP.get(status, "see the service's message")
+
+
 def _reason(error: AzureError) -> str:
-    status = getattr(error, "status_code", None) or 0
-    if isinstance(error, ClientAuthenticationError):
-        status = status or 401
+    if isinstance(error, ClientAuthenticationError) and not error.status_code:
+        return f"{_first_line(error)}. Next: {_no_identity()}."
     said = _first_line(error)
     if not isinstance(error, HttpResponseError):
         return f"{said}. Check the address and the network, then run it again."
-    code = code_of(error)
-    step = _NEXT_STEP.get(status, "see the service's message")
-    return f"{f'{code} ' if code else ''}({status}) {said}. Next: {step}."
+    code, status, values = code_of(error), error.status_code or 0, values_of(error)
+    return (
+        f"{f'{code} ' if code else ''}({status}) {said}{f' ({values})' if values else ''}. "
+        f"Next: {next_step(code, status)}."
+    )
+
+
+def _no_identity() -> str:
+    if os.environ.get("BATCHKIT_PROFILE") == "local":
+        return "the local Azure that this environment names does not run any more; start inside one again"
+    return "sign in with `az login`, or give this machine a managed identity"
 
 
 def _first_line(error: AzureError) -> str:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pandas as pd
 
+from batchkit import health
 from batchkit.autoscale import formulas
 from batchkit.errors import ParameterError, ServiceError, explain
 from batchkit.provision import machines
@@ -127,7 +127,7 @@ def describe(session: Session, pool_id: str) -> pd.Series[Any]:
             "nodes now": f"{pool.current_dedicated_nodes} dedicated, {pool.current_low_priority_nodes} spot",
             "task slots a node": pool.task_slots_per_node,
             "evaluated every": str(pool.auto_scale_evaluation_interval),
-            "last evaluation": (_targets(run.results) or _error_text(run.error)) if run else "not yet",
+            "last evaluation": (_targets(run.results) or health.error_text(run.error)) if run else "not yet",
         },
         name="value",
     )
@@ -146,28 +146,10 @@ def nodes(session: Session, pool_id: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["node", "state", "since"])
 
 
-def next_evaluation(session: Session, pool_id: str) -> timedelta | None:
-    """How long until the service looks at the formula again; None before its first look."""
-    with explain(f"read the pool {pool_id}"):
-        pool = session.batch.get_pool(pool_id)
-    if not (pool.auto_scale_run and pool.auto_scale_evaluation_interval):
-        return None
-    interval = pool.auto_scale_evaluation_interval / session.settings.speed
-    return max(timedelta(0), pool.auto_scale_run.timestamp + interval - datetime.now(UTC))
-
-
-def troubles(session: Session, pool_id: str) -> Iterator[str]:
+def troubles(session: Session, pool_id: str) -> tuple[str, ...]:
     """What keeps the pool from growing or working, each as a sentence; nothing when all is well."""
     with explain(f"read the pool {pool_id}"):
-        pool = session.batch.get_pool(pool_id)
-        states = session.batch.list_nodes(pool_id, filter="state eq 'unusable' or state eq 'starttaskfailed'")
-        ill = [node.id for node in states]
-    for error in pool.resize_errors or []:
-        yield f"The pool could not grow: {error.code}: {error.message}"
-    if pool.auto_scale_run and pool.auto_scale_run.error:
-        yield f"The formula failed: {_error_text(pool.auto_scale_run.error)}"
-    if ill:
-        yield f"{len(ill)} nodes are unusable: {', '.join(ill[:3])}"
+        return health.examine(session, pool_id).troubles
 
 
 def delete(session: Session, pool_id: str) -> None:
@@ -212,7 +194,3 @@ def _warm_until(minutes: float) -> datetime | None:
 def _targets(results: str | None) -> str:
     """The variables that steer the pool, without the formula's own."""
     return ", ".join(part for part in (results or "").split(";") if part.startswith(("$Target", "$NodeDealloc")))
-
-
-def _error_text(error: Any) -> str:
-    return f"{error.code}: {error.message}" if error else ""

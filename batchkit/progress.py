@@ -13,3 +13,8 @@ Item = TypeVar("Item")
 def progress(items: Iterable[Item], title: str, unit: str = "files", total: int | None = None) -> Iterator[Item]:
     """Pass the items on and show how many have passed; `total` where `items` has no length."""
     yield from tqdm(items, desc=title, unit=f" {unit}", total=total, dynamic_ncols=True)
+
+
+def say(text: str) -> None:
+    """Tell the person at work something in one line, above any progress bar."""
+    tqdm.write(text)

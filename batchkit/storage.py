@@ -1,55 +1,25 @@
-"""Blobs: folders go up, folders come down, several files at a time and with a progress bar.
-
-A blob's name becomes a path on a node and on this machine, so names that a file system cannot hold are
-refused here, each with its reason, before anything is sent.
-"""
+"""Blobs: files go up, folders come down, several at a time and with a progress bar."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import pandas as pd
-from azure.core.exceptions import ResourceNotFoundError
-from azure.storage.blob import ContainerClient
+from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+from azure.storage.blob import BlobProperties, ContainerClient
 
-from batchkit.errors import BatchkitError, explain
+from batchkit.errors import explain
+from batchkit.inputs import unsafe
 from batchkit.progress import progress
 from batchkit.session import Session
 
 THREADS = 8
-_SEGMENT_LIMIT = 255  # bytes, of every common file system
-_NAME_LIMIT = 1024  # characters, of the storage service
 
 Item = TypeVar("Item")
-
-
-@dataclass(frozen=True)
-class Blob:
-    """An input file: its name in the container, its size in bytes and the version that was seen."""
-
-    name: str
-    bytes: int
-    etag: str
-
-
-def unsafe(name: str) -> str | None:
-    """Why a blob's name cannot be a path on a node, or None when it can."""
-    segments = name.split("/")
-    if len(name) > _NAME_LIMIT:
-        return f"is longer than {_NAME_LIMIT} characters"
-    if any(segment == "" for segment in segments):
-        return "begins or ends with / or holds //"
-    if any(segment in (".", "..") for segment in segments):
-        return "holds a . or .. segment"
-    if any(len(segment.encode("utf-8", "surrogatepass")) > _SEGMENT_LIMIT for segment in segments):
-        return f"has a segment over {_SEGMENT_LIMIT} bytes"
-    if any(ord(c) < 32 or c in "\\\x7f" or 0xD800 <= ord(c) <= 0xDFFF for c in name):
-        return "holds a backslash, a control character or half a character"
-    return None
+Result = TypeVar("Result")
 
 
 def containers(session: Session) -> pd.DataFrame:
@@ -60,29 +30,15 @@ def containers(session: Session) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["container", "holds", "exists"])
 
 
-def list_inputs(session: Session, folder: str) -> list[Blob]:
-    """Every `*.json` below a folder of the input container, by name."""
-    with explain(f"list {folder}/ in the input container"):
-        found = session.inputs.list_blobs(name_starts_with=f"{folder}/")
-        blobs = [Blob(b.name, b.size, b.etag) for b in found if b.name.endswith(".json")]
-    return sorted(blobs, key=lambda blob: blob.name)
+def container(session: Session, name: str) -> ContainerClient:
+    """A container of the storage account."""
+    return session.blobs.get_container_client(name)
 
 
-def upload(session: Session, source: Path, folder: str) -> list[str]:
-    """Upload every `*.json` below `source` to a folder of the input container; returns the blobs' names.
-
-    An upload that is run again overwrites. Raises BatchkitError when a file's name is refused or there is
-    no file, and ServiceError when Azure refuses.
-    """
-    files = {f"{folder}/{p.relative_to(source).as_posix()}": p for p in sorted(source.rglob("*.json"))}
-    refused = [f"{name} {reason}" for name in files if (reason := unsafe(name))]
-    if refused:
-        raise BatchkitError(f"{len(refused)} names cannot be uploaded: {'; '.join(refused[:5])}. Rename these files.")
-    if not files:
-        raise BatchkitError(f"There is no *.json below {source}. Generate data first, or name another folder.")
-    with explain(f"upload {source} to {folder}/"):
-        _in_parallel(lambda name: _put_file(session.inputs, name, files[name]), files, "Uploading")
-    return list(files)
+def listed(container: ContainerClient, prefix: str) -> dict[str, BlobProperties]:
+    """Every blob below a prefix (a folder with its final /), by name."""
+    with explain(f"list {prefix} in {container.container_name}"):
+        return {blob.name: blob for blob in container.list_blobs(name_starts_with=prefix)}
 
 
 def download(container: ContainerClient, prefix: str, target: Path) -> list[Path]:
@@ -90,11 +46,12 @@ def download(container: ContainerClient, prefix: str, target: Path) -> list[Path
 
     A file is written under a temporary name and renamed, so what is there is whole.
     """
+    names = listed(container, f"{prefix}/")
     with explain(f"download {prefix}/"):
-        names = [blob.name for blob in container.list_blobs(name_starts_with=f"{prefix}/")]
-        paths = {name: target / name.removeprefix(f"{prefix}/") for name in names if not unsafe(name)}
-        _in_parallel(lambda name: _get_file(container, name, paths[name]), paths, "Downloading")
-    return list(paths.values())
+        paths = {name: target / name.removeprefix(f"{prefix}/") for name in names}
+        safe = {name: path for name, path in paths.items() if not unsafe(name.removeprefix(f"{prefix}/"))}
+        in_parallel(lambda name: _get_file(container, name, safe[name]), safe, "Downloading")
+    return list(safe.values())
 
 
 def read(container: ContainerClient, name: str) -> bytes | None:
@@ -106,9 +63,27 @@ def read(container: ContainerClient, name: str) -> bytes | None:
             return None
 
 
-def _put_file(container: ContainerClient, name: str, path: Path) -> None:
-    with path.open("rb") as stream:
-        container.upload_blob(name, stream, overwrite=True)
+def write(container: ContainerClient, name: str, data: bytes) -> None:
+    """Write a blob whole, over the one that is there."""
+    with explain(f"write {name}"):
+        container.upload_blob(name, data, overwrite=True)
+
+
+def write_once(container: ContainerClient, name: str, data: bytes) -> bytes:
+    """Write a blob unless it exists, and return what it holds: whoever came first wins for everybody."""
+    with explain(f"write {name}"):
+        try:
+            container.upload_blob(name, data)
+        except ResourceExistsError:
+            return container.download_blob(name).readall()
+    return data
+
+
+def in_parallel(work: Callable[[Item], Result], items: Iterable[Item], title: str) -> list[Result]:
+    """Do the work for each item, several at a time, with a progress bar; the results come in the items' order."""
+    todo = list(items)
+    with ThreadPoolExecutor(THREADS) as threads:
+        return list(progress(threads.map(work, todo), title, total=len(todo)))
 
 
 def _get_file(container: ContainerClient, name: str, path: Path) -> None:
@@ -117,10 +92,3 @@ def _get_file(container: ContainerClient, name: str, path: Path) -> None:
     with part.open("wb") as stream:
         container.download_blob(name).readinto(stream)
     part.replace(path)
-
-
-def _in_parallel(work: Callable[[Item], object], items: Iterable[Item], title: str) -> None:
-    todo = list(items)
-    with ThreadPoolExecutor(THREADS) as threads:
-        for _ in progress(threads.map(work, todo), title, total=len(todo)):
-            pass

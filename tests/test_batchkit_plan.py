@@ -5,13 +5,13 @@ import string
 
 import pytest
 from azure.batch.models import BatchTaskCreateOptions
+from batchkit.plan import LIST_LIMIT, Plan, make
+from batchkit.tasks import Places, all_tasks
 from hypothesis import given
 from hypothesis import strategies as st
 
 from batchkit.errors import PlanError
-from batchkit.plan import LIST_LIMIT, Plan, make
 from batchkit.storage import Blob, unsafe
-from batchkit.tasks import Places, all_tasks
 
 PLACES = Places(
     inputs="https://transactions0123456789abc.blob.core.windows.net/batch-input",

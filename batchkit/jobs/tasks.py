@@ -6,42 +6,18 @@ same string in a container on Azure and in a process on this machine, and it hol
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import quote
 
 from azure.batch import models
 
-from batchkit.plan import Plan, Task
-from batchkit.session import Session
+from batchkit.jobs.places import Places
+from batchkit.jobs.planning import Plan, Task
 
 WORK = "python -m node process in --output out --rules rules.toml"
 RUN_OPTIONS = "--rm --read-only --network none --tmpfs /tmp"
 RETRIES = 2
 RETENTION = timedelta(days=1)  # of a task's folder on its node; the service's seven days fill a busy disk
-
-
-@dataclass(frozen=True)
-class Places:
-    """Where a job's blobs are, and the identity by which Batch reads and writes them."""
-
-    inputs: str
-    outputs: str
-    logs: str
-    identity: str
-    image: str
-
-    @classmethod
-    def of(cls, session: Session) -> Places:
-        """The containers' URLs, the pool's identity and the worker's image."""
-        azure = session.settings.azure
-        urls = (session.inputs.url, session.outputs.url, session.logs.url)
-        return cls(*urls, azure.batch.managed_identity_id, azure.acr.image)
-
-    @property
-    def entry_size(self) -> int:
-        """How many characters one entry of a task's list of files takes beside the file's name."""
-        return len(self.inputs) + len(self.identity) + 100
 
 
 def all_tasks(plan: Plan, places: Places) -> list[models.BatchTaskCreateOptions]:
@@ -60,7 +36,7 @@ def all_tasks(plan: Plan, places: Places) -> list[models.BatchTaskCreateOptions]
 def work_task(plan: Plan, task: Task, places: Places) -> models.BatchTaskCreateOptions:
     """Process one pack of files; a report for each and one partial for all."""
     job = plan.job_id
-    files = [_file(f"{places.inputs}/{quote(blob.name)}", f"in/{blob.name}", places) for blob in task.inputs]
+    files = [_file(f"{places.inputs}/{quote(one.blob)}", f"in/{one.name}", places) for one in task.inputs]
     outputs = [
         _output("out/**/*.report.json", places.outputs, f"{job}/reports", places),
         _output("out/task.partial", places.outputs, f"{job}/partials/{task.group}/{task.id}.partial", places),
