@@ -17,6 +17,7 @@ from batchkit.session import Session
 
 STATES = ("processed", "rejected", "missing", "changed", "refused", "left_out")
 INPUTS = ["name", "state", "reason"]
+_TIMES = ("created", "started", "ended")
 PROBLEMS = ["what", "why", "next"]
 
 P = ParamSpec("P")
@@ -38,11 +39,11 @@ class Outcome:
     summary: dict[str, Any]
 
     @property
-    def counts(self) -> pd.DataFrame:
-        """How many inputs are in each state that occurs: state, inputs."""
+    def in_words(self) -> str:
+        """How many inputs are in each state: "3 processed, 1 rejected, 2 left out"."""
         found = self.inputs["state"].value_counts()
-        states = [state for state in STATES if state in found.index] or ["processed"]
-        return pd.DataFrame({"state": states, "inputs": [int(found.get(state, 0)) for state in states]})
+        said = [f"{found[state]:,} {state.replace('_', ' ')}" for state in STATES if state in found.index]
+        return ", ".join(said) or "none known"
 
     @property
     def not_processed(self) -> pd.DataFrame:
@@ -71,6 +72,7 @@ def read(session: Session, job_id: str) -> Outcome:
         raise JobError(f"Nothing is known of a job {job_id}: {reader.troubles[-1]['why']}")
     if not summary and problems.empty:
         unread = pd.DataFrame(reader.troubles, columns=PROBLEMS)
+    tasks = tasks.assign(**{name: pd.to_datetime(tasks[name], utc=True) for name in _TIMES})
     return Outcome(job_id, state, inputs, tasks, pd.concat([problems, unread], ignore_index=True), summary)
 
 

@@ -111,7 +111,10 @@ def _body(notebooks: Sequence[Path]) -> str:
         return ""
     page = nbformat.v4.new_notebook(metadata={"language_info": {"name": "python"}})
     page.cells = [_shown(cell) for notebook in (last, *before) for cell in notebook.cells if _is_shown(cell)]
-    html, _ = HTMLExporter(config=_config(), template_name="basic").from_notebook_node(page)
+    try:
+        html, _ = HTMLExporter(config=_config(), template_name="basic").from_notebook_node(page)
+    except Exception as failure:  # of somebody's own notebook; what happened is said all the same
+        return f"<p>The notebooks could not be made a page: {_text(failure)}. They lie beside it.</p>"
     return str(html)
 
 
@@ -164,7 +167,7 @@ def _config() -> Any:
     config.HTMLExporter.exclude_input_prompt = True
     config.HTMLExporter.exclude_output_prompt = True
     config.HTMLExporter.exclude_anchor_links = True
-    config.HTMLExporter.preprocessors = ["nbconvert.preprocessors.SanitizeHTML"]
+    config.HTMLExporter.preprocessors = ["nbconvert.preprocessors.sanitize.SanitizeHTML"]
     config.SanitizeHTML.tags = _TAGS
     config.SanitizeHTML.attributes = {"*": ["class"]}
     return config

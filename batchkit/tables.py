@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from html import escape
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
@@ -17,12 +19,26 @@ _TEXT_LIMIT = 200  # characters of a cell
 _NAME_LIMIT = 60  # characters of a name in a title
 
 
-class Largest(NamedTuple):
-    """The one row with the largest value: its name, the value, and its share of the sum (NaN with negative rows)."""
+@dataclass(frozen=True)
+class Largest:
+    """The one row that leads, as titles say it: its name, and its share of the sum, cut to a thousandth.
 
-    name: Any
-    value: float
-    share: float
+    False when nothing leads; the share is NaN then, and where a row is below 0.
+    """
+
+    name: Any = None
+    share: float = math.nan
+
+    def __bool__(self) -> bool:
+        return self.name is not None
+
+    def __format__(self, how: str) -> str:
+        return format(self.name if how else name_of(self.name, _NAME_LIMIT), how)
+
+    @property
+    def names(self) -> list[str]:
+        """What a chart highlights: the name, or nothing."""
+        return [str(self.name)] if self else []
 
 
 class Shown:
@@ -34,10 +50,14 @@ class Shown:
 
     def _repr_html_(self) -> str:
         # Only columns in their own order and no style: a Styler would pass a name's markup on as it is.
+        if self._frame.empty:
+            return "<p>none</p>"
         html = self._frame.to_html(index=False, escape=True, border=0, justify="left", na_rep="")
         return f"{html}\n<p>{escape(self._more)}</p>" if self._more else str(html)
 
     def __repr__(self) -> str:
+        if self._frame.empty:
+            return "none"
         return "\n".join(filter(None, [self._frame.to_string(index=False, na_rep=""), self._more]))
 
 
@@ -48,15 +68,14 @@ def show(frame: pd.DataFrame, rows: int = 20) -> Shown:
     return Shown(pd.DataFrame(texts, columns=head.columns, dtype=object), len(frame) - len(head))
 
 
-def largest(frame: pd.DataFrame, name: str, value: str) -> Largest | None:
-    """Find the row with the largest value; None when there is none above 0, or when several share the first place."""
+def largest(frame: pd.DataFrame, name: str, value: str) -> Largest:
+    """Find the row with the largest value; none leads when there is none above 0, or when several share the place."""
     values = pd.to_numeric(frame[value], errors="coerce").dropna()
     first = values[values == values.max()]
     if len(first) != 1 or not first.iloc[0] > 0:
-        return None
-    called = frame[name].loc[first.index[0]]
-    share = float("nan") if (values < 0).any() else first.iloc[0] / values.sum()
-    return Largest(name_of(called, _NAME_LIMIT) if isinstance(called, str) else called, float(first.iloc[0]), share)
+        return Largest()
+    share = math.nan if (values < 0).any() else math.floor(1000 * first.iloc[0] / values.sum()) / 1000
+    return Largest(frame[name].loc[first.index[0]], share)
 
 
 def amount(value: float | None, by_currency: Mapping[str, float] | None = None) -> str:
