@@ -108,10 +108,10 @@ def _wrapped(title: str, ax: Axes | None) -> str:
 
 def nothing(ax: Axes) -> Axes:
     """Say that there is nothing to show, and take no more room for it than that needs."""
-    figure = ax.get_figure(root=True)
-    if figure is not None and len(figure.axes) == 1:
-        figure.set_figheight(1.0)
     ax.set_axis_off()
+    figure = ax.get_figure(root=True)
+    if figure is not None and not any(other.axison for other in figure.axes):
+        figure.set_figheight(1.0)
     ax.text(0.5, 0.5, "nothing to show", transform=ax.transAxes, ha="center", va="center", color=GREY)
     return ax
 
@@ -218,6 +218,8 @@ def moment_axis(ax: Axes, moments: Column) -> None:
         first, last = (float(date2num(moments.iloc[place])) for place in (0, -1))  # type: ignore[no-untyped-call]
         if first == last:  # matplotlib would show years around a day, or go beyond the calendar's end
             ax.set_xlim(max(first - 1, _FIRST_DAY), min(last + 1, _LAST_DAY))
+            ax.set_xticks([first], [f"{moments.iloc[0]:%Y-%m-%d}"])
+            return
         locator = AutoDateLocator(minticks=3, maxticks=9)  # type: ignore[no-untyped-call]
         ax.xaxis.set_major_locator(locator)
         ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]

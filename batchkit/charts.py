@@ -53,6 +53,8 @@ def bars(
     ax.bar_label(drawn, said, padding=4, fontsize="small", color=GREY, parse_math=False)
     canvas.name_ticks(ax.yaxis, data["x"])
     ax.set_ylim(len(data) - 0.4, -0.6)
+    if not data["y"].any():
+        ax.set_xlim(0, 1)
     return canvas.bare(ax, "x")
 
 
@@ -72,12 +74,15 @@ def columns(
     highlight: Collection[str] = (),
     **look: Unpack[Look],
 ) -> Axes:
-    """Draw y as upright bars in the table's own order: hours, weekdays, the bins of a histogram."""
+    """Draw y as upright bars in the table's own order: hours, weekdays, the bins of a histogram.
+
+    There is nothing to show where all are 0. More than 500 bars, thinner than a pixel, are one area.
+    """
     data = canvas.with_numbers(canvas.table(frame, x=x, y=y), "y")
     ax = canvas.new_axes(3.6, look)
-    if data.empty:
+    if not data["y"].any():
         return canvas.nothing(ax)
-    if len(data) > _COLUMNS:  # thinner than a pixel, and slow one by one
+    if len(data) > _COLUMNS:
         drawn = None
         ax.fill_between(range(len(data)), data["y"], step="mid", linewidth=0)
     else:
@@ -188,7 +193,7 @@ def pareto(
     items = items / count if count else items
     canvas_look: Look = {"xlabel": f"share of {noun}, the largest first", **look}
     ax = canvas.new_axes(4.2, canvas_look)
-    if len(items) < 2 or total[-1] < mark:
+    if len(items) < 2 or count == 1 or total[-1] < mark:
         return canvas.nothing(ax)
     reach = float(np.interp(mark, total, items))
     reach = ceil(round(reach * count, 6)) / count if count else reach

@@ -135,7 +135,8 @@ def _is_shown(cell: Mapping[str, Any]) -> bool:
 def _shown(cell: Any) -> Any:
     """The cell as the page has it: no progress bars (lines on stderr), no style of a table, no endless text."""
     if cell.cell_type == "code":
-        cell.outputs = [_bounded(output) for output in cell.outputs if output.get("name") != "stderr"]
+        said = [output for output in cell.outputs if output.get("name") != "stderr"]
+        cell.outputs = [_bounded(output) for output in said if "text" not in output or output.text.strip()]
     return cell
 
 

@@ -46,6 +46,8 @@ def _of_inputs(record: Record) -> str:
     given = sum(n for state, n in found.items() if state != "left_out")
     others = [f"{found[s]:,} {STATES[s]}" for s in STATES if found[s] and s not in ("processed", "left_out")]
     aside = f" {found['left_out']:,} more were left out, being no inputs." if found["left_out"] else ""
+    if others and not found["processed"]:
+        return f"None of the {given:,} inputs was processed: {', '.join(others)}.{aside}"
     if others:
         lost = found["missing"] + found["changed"]
         return f"{'The run failed' if lost else 'Done, but not all'}: of {given:,} inputs {', '.join(others)}.{aside}"
