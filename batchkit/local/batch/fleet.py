@@ -13,6 +13,7 @@ import shutil
 
 from batchkit.local.batch import network
 from batchkit.local.batch.execute import Order, environment, execute, settings
+from batchkit.local.batch.faults import UNUSABLE
 from batchkit.local.batch.formats import Json, stamp, transition
 from batchkit.local.batch.state import Node, Pool, State
 from batchkit.local.resources import access
@@ -88,7 +89,7 @@ async def come_up(state: State, pool: Pool, node: Node) -> None:
     node.doc["lastBootTime"] = stamp()
     node.doc.pop("errors", None)
     node.doc["nodeAgentInfo"] = {"version": AGENT, "lastUpdateTime": stamp()}
-    if refused := access.refused_image(state, pool):
+    if refused := access.refused_image(state, pool) or state.faults.boot(pool.id):
         node.doc["errors"] = [refused]
         set_state(state, node, "unusable")
         return
@@ -153,7 +154,7 @@ def preempt(state: State, pool: Pool, node: Node) -> None:
 
 def make_unusable(state: State, pool: Pool, node: Node) -> None:
     """Break a node: its tasks are queued again; a reboot or reimage mends it."""
-    node.doc["errors"] = [{"code": "NodeUnusable", "message": "The node lost its agent.", "errorDetails": []}]
+    node.doc["errors"] = [dict(UNUSABLE)]
     _down(state, node, "unusable")
 
 
