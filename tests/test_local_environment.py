@@ -49,6 +49,7 @@ def test_proxies_and_other_identities_do_not_lead_clients_elsewhere() -> None:
 
 def test_tasks_get_their_files_past_a_proxy() -> None:
     code = (
+        "import os\n"
         "from batch_clients import *\n"
         "azure = Azure(os.environ)\n"
         "azure.arm.pool.create(*ARM, 'p', arm_pool(targets=1))\n"
@@ -59,13 +60,8 @@ def test_tasks_get_their_files_past_a_proxy() -> None:
         "azure.ended('j', '1')\n"
         "print(azure.text('j', '1'))\n"
     )
-    done = local(
-        sys.executable,
-        "-c",
-        "import os\n" + code,
-        **dict.fromkeys(PROXIES, NOWHERE),
-        PYTHONPATH=str(Path(__file__).parent),
-    )
+    here = {"PYTHONPATH": str(Path(__file__).parent)}
+    done = local(sys.executable, "-c", code, **dict.fromkeys(PROXIES, NOWHERE), **here)
     assert done.stdout == "there\n", done.stderr
 
 

@@ -76,10 +76,8 @@ def _check_room(folder: Path) -> None:
         with probe.open("wb") as file:
             os.posix_fallocate(file.fileno(), 0, _ROOM_BYTES)
     except OSError as error:
-        needed = f"{_ROOM_BYTES // 2**20} MiB are needed to start"
-        raise StateError(
-            f"{folder.parent} has no room: {error.strerror}; {needed}. Make some, or set TMPDIR."
-        ) from None
+        needed = f"the local Azure needs {_ROOM_BYTES // 2**20} MiB to start"
+        raise StateError(f"No room in {folder}: {error.strerror}; {needed}.") from None
     finally:
         probe.unlink(missing_ok=True)
 

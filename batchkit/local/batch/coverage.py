@@ -49,6 +49,15 @@ retry_after = 2
 ```
 
 """
+_TASKS = """
+## What tasks find
+
+Each node has a Python of its own, in its folder: `python` finds the worker and every package of the
+environment that the local Azure runs in; what `pip` installs, upgrades or removes changes that node alone, for
+its later tasks too, as on a real node. With `--user` it lands in the task's own folder. The programs of the
+environment itself are not on a task's PATH. A failed task's `failureInfo.details` name the blob, container and
+prefix, or file; `DiskFull` is also what a real full disk of this machine gives.
+"""
 
 
 def coverage() -> str:
@@ -59,7 +68,7 @@ def coverage() -> str:
         for name, entry in OPERATIONS.items()
     ]
     table = "\n".join(["| Operation | Request | Implemented | What differs |", "| --- | --- | --- | --- |", *rows])
-    return f"{_HEAD}{done} of {len(OPERATIONS)} operations.\n\n{table}\n{_faults()}"
+    return f"{_HEAD}{done} of {len(OPERATIONS)} operations.\n\n{table}\n{_faults()}{_TASKS}"
 
 
 def _faults() -> str:

@@ -51,7 +51,7 @@ def environment(state: State, node: Node, folder: Path, names: Mapping[str, str]
     """Return the environment that the service gives every task, and nothing of the service's own."""
     work = folder / "wd"
     return {
-        **machine_variables(folder),
+        **machine_variables(folder, node.root),
         **state.config.mark,
         "AZ_BATCH_ACCOUNT_NAME": state.config.blob_url.rstrip("/").rpartition("/")[2],
         "AZ_BATCH_ACCOUNT_URL": f"{state.url}/",

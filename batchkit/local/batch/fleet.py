@@ -11,7 +11,7 @@ import random
 import secrets
 import shutil
 
-from batchkit.local.batch import network
+from batchkit.local.batch import network, node_python
 from batchkit.local.batch.execute import Order, environment, execute, settings
 from batchkit.local.batch.faults import UNUSABLE
 from batchkit.local.batch.formats import Json, stamp, transition
@@ -222,6 +222,7 @@ async def wipe(state: State, node: Node) -> None:
 
 
 def make_folders(node: Node) -> None:
-    """Make a node's folders, readable by their owner alone."""
+    """Make a node's folders, readable by their owner alone, and its Python."""
     for name in ("shared", "startup", "workitems", "applications"):
         (node.root / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+    node_python.make(node.root)
