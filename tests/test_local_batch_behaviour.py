@@ -20,7 +20,7 @@ from batch_schema import schema
 from conftest import running_local_azure
 
 from batchkit.local.batch.coverage import coverage
-from batchkit.local.batch.faults import FaultError, read
+from batchkit.local.batch.fault_plan import FaultError, read
 
 ROOT = Path(__file__).parent.parent
 FAULTS = "/_local/faults"

@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _faults(text: str) -> Path:
-    from batchkit.local.batch.faults import FaultError, read_file
+    from batchkit.local.batch.fault_plan import FaultError, read_file
 
     try:
         read_file(Path(text))

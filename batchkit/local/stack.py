@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from batchkit.local import certificates as tls
 from batchkit.local.azurite import process as azurite
 from batchkit.local.config import CONTAINERS, LocalConfig, SharedKey
+from batchkit.local.environment import handed_out
 from batchkit.local.guard import MARK
 from batchkit.local.identity import Identity
 from batchkit.local.record import recorded
@@ -83,7 +85,7 @@ async def start(
     stack.push_async_callback(_stop_all, servers)
     for server in servers:
         await server.start()
-    environment = _environment(config, identity, address(metadata))
+    environment = handed_out(config, identity, address(metadata), os.environ)
     return Running(environment, _watch(blobs, servers))
 
 
@@ -112,31 +114,6 @@ async def _bounded(stop: Callable[[], Awaitable[None]]) -> None:
     """Stop one service, and never let a slow or broken one keep the others from stopping."""
     with contextlib.suppress(Exception):
         await asyncio.wait_for(stop(), _STOP_SECONDS)
-
-
-def _environment(config: LocalConfig, identity: Identity, metadata: str) -> dict[str, str]:
-    environment = {
-        "BATCHKIT_PROFILE": "local",
-        "BATCHKIT_BATCH_URL": config.batch_url,
-        "BATCHKIT_BLOB_URL": config.blob_url,
-        "BATCHKIT_ARM_URL": config.arm_url,
-        "BATCHKIT_CA_FILE": str(config.ca_file),
-        "BATCHKIT_SPEED": f"{config.speed:g}",
-        "AZURE_POD_IDENTITY_AUTHORITY_HOST": f"http://{metadata}/{identity.secret}",
-        "AZURE_CLIENT_ID": identity.client_id,
-        "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
-    }
-    return environment | _key_environment(config)
-
-
-def _key_environment(config: LocalConfig) -> dict[str, str]:
-    if config.shared_key is None:
-        return {}
-    return {
-        "AZURE_BATCH_ACCOUNT": config.shared_key.account,
-        "AZURE_BATCH_ACCESS_KEY": config.shared_key.key,
-        "AZURE_BATCH_ENDPOINT": config.batch_url,
-    }
 
 
 def _watch(blobs: azurite.Azurite, servers: list[Server]) -> asyncio.Future[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import os
+import shutil
 import tempfile
 import time
 from dataclasses import dataclass
@@ -10,6 +12,7 @@ from pathlib import Path
 
 _PATIENCE_SECONDS = 5.0
 _STEP_SECONDS = 0.1
+_ROOM_BYTES = 32 * 2**20
 
 
 class StateError(Exception):
@@ -35,10 +38,10 @@ def claim(folder: Path | None) -> State:
     """Return the folder for the state: the one that is named, or a new temporary one.
 
     Raises:
-        StateError: it can't be made, or another local Azure uses it.
+        StateError: it can't be made or has no room, or another local Azure uses it.
     """
     if folder is None:
-        return State(Path(tempfile.mkdtemp(prefix="batchkit-local-")).resolve(), keep=False)
+        return State(_temporary(), keep=False)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
@@ -47,7 +50,36 @@ def claim(folder: Path | None) -> State:
         raise StateError(f"The state folder {folder} can't be used: {error.strerror}.") from None
     descriptor = _hold(lock.fileno(), folder)
     _open_locks.append(lock)
+    _check_room(folder)
     return State(folder.resolve(), keep=True, lock=descriptor)
+
+
+def _temporary() -> Path:
+    """Make a new temporary folder where TMPDIR says: Python itself would take /tmp when that cannot be used."""
+    parent = Path(os.environ.get("TMPDIR") or tempfile.gettempdir())
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="batchkit-local-", dir=parent)).resolve()
+    except OSError as error:
+        reason = f"The temporary folder {parent} can't be used: {error.strerror}"
+        raise StateError(f"{reason}. Set TMPDIR to another one.") from None
+    try:
+        _check_room(folder)
+    except StateError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return folder
+
+
+def _check_room(folder: Path) -> None:
+    probe = folder / ".room"
+    try:
+        with probe.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, _ROOM_BYTES)
+    except OSError as error:
+        needed = f"the local Azure needs {_ROOM_BYTES // 2**20} MiB to start"
+        raise StateError(f"No room in {folder}: {error.strerror}; {needed}.") from None
+    finally:
+        probe.unlink(missing_ok=True)
 
 
 def _hold(descriptor: int, folder: Path) -> int:

@@ -21,6 +21,7 @@ from typing import Any
 
 from batchkit.local.azurite.process import AzuriteError
 from batchkit.local.command import Command, CommandError
+from batchkit.local.environment import HIDDEN, unproxied
 from batchkit.local.guard import MARK, finish
 from batchkit.local.stack import Running, start
 from batchkit.local.state import State, StateError, claim
@@ -52,6 +53,7 @@ def supervise(options: Options, early: Sequence[int] = ()) -> int:
         state = claim(options.state)
     except StateError as error:
         return _fail(str(error), 2)
+    os.environ.update(unproxied(os.environ))  # for the clients inside: they speak to this machine
     run = uuid.uuid4().hex
     guard = _start_guard(run, state)
     supervisor = _Supervisor(options, state, ":".join(filter(None, (os.environ.get(MARK), run))), early)
@@ -117,6 +119,8 @@ class _Supervisor:
                 return _fail(str(error), 1)
             except CommandError as error:
                 return _fail(str(error), error.exit_code)
+            except OSError as error:
+                return _fail(f"The local Azure can't go on in {self.state.folder}: {error.strerror or error}.", 1)
 
     async def _attend(self, running: Running) -> int:
         """Stay while COMMAND runs, or until a signal comes; a service that ends by itself ends all."""
@@ -180,7 +184,8 @@ def _guard_finishes(guard: subprocess.Popen[bytes], hurried: bool) -> bool:
 
 def _show(environment: dict[str, str]) -> None:
     try:
-        print(*(f"export {name}={value}" for name, value in environment.items()), sep="\n", flush=True)
+        print(*(f"export {name}={value}" for name, value in environment.items()), sep="\n")
+        print("unset", *HIDDEN, flush=True)
     except BrokenPipeError:  # whoever reads has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     print("The local Azure is up; Ctrl-C stops it.", file=sys.stderr)

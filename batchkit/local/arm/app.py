@@ -64,7 +64,9 @@ def _guarded(state: State, handler: Handler) -> Callable[[Request], Awaitable[Re
             claims = _gate(state, request)
             access.check_management(state, request, claims)
             await state.faults.before(f"arm_{handler.__name__}")
-            return await handler(state, request)
+            answer = await handler(state, request)
+            state.faults.after(f"arm_{handler.__name__}")
+            return answer
         except BatchError as failure:
             return refusal(failure)
         except Dropped:

@@ -15,7 +15,7 @@ from batchkit.local.batch.errors import error
 from batchkit.local.batch.execute import identities
 from batchkit.local.batch.formats import Json, moment, stamp
 from batchkit.local.batch.nodes import found
-from batchkit.local.batch.transfer import TransferError
+from batchkit.local.batch.transfer_errors import TransferError
 
 
 @operation("list_applications")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from batchkit.local.batch.faults import read
+from batchkit.local.batch.fault_plan import read
 from batchkit.local.batch.state import State
 
 PATH = "/_local/faults"

@@ -16,6 +16,7 @@ from typing import Any
 from batchkit.autoscale import Formula, FormulaError, Series, Targets, results
 from batchkit.local.batch import fleet
 from batchkit.local.batch.errors import error
+from batchkit.local.batch.faults import PLANNED
 from batchkit.local.batch.formats import Json, now, seconds, stamp
 from batchkit.local.batch.state import Node, Pool, State
 
@@ -146,6 +147,8 @@ def evaluate(state: State, pool: Pool, text: str) -> tuple[Json, Targets | None]
     )
     at = now()
     try:
+        if code := state.faults.formula(pool.id):
+            raise FormulaError(code, PLANNED)
         done = Formula(text).evaluate(_metrics(state, pool), at, present, state.config.speed)
     except FormulaError as problem:
         reason = {"code": problem.code, "message": problem.summary, "values": _place(problem)}

@@ -157,6 +157,7 @@ async def answer(state: State, name: str, request: Request) -> Response:
         call.body = await _read(request)
         _check_body(call)
         reply = await handler(call)
+        state.faults.after(name)
     except BatchError as failure:
         return refusal(state, failure, request, request_id)
     except Dropped:

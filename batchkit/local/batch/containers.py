@@ -22,7 +22,7 @@ from pathlib import Path
 
 from batchkit.local.batch.errors import failure
 from batchkit.local.batch.formats import Json
-from batchkit.local.batch.runner import Outcome, machine_variables, run_words, search_path
+from batchkit.local.batch.runner import SYSTEM_PATH, Outcome, machine_variables, run_words
 
 ENGINES = ("docker", "podman")
 LABEL = "batchkit.local"
@@ -154,7 +154,7 @@ def client_environment(env: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of the engine's client: the user's own for it, the task's to hand on, the run's mark."""
     own = {name: value for name, value in os.environ.items() if _clients(name)}
     theirs = {name: value for name, value in env.items() if not _clients(name)}
-    return {**theirs, **own, "PATH": f"{os.environ.get('PATH', '')}:{search_path()}"}
+    return {**theirs, **own, "PATH": f"{os.environ.get('PATH', '')}:{SYSTEM_PATH}"}
 
 
 def command(container: Container, name: str, command_line: str, env: Mapping[str, str]) -> list[str]:
@@ -197,7 +197,7 @@ def _inside(container: Container, env: Mapping[str, str]) -> list[str]:
 
     The node's own PATH, HOME and LANG are for its own programs, and the image has others.
     """
-    own = machine_variables(container.task)
+    own = machine_variables(container.task, container.node)
     words = []
     for name, value in env.items():
         if not _clients(name):

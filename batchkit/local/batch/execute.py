@@ -19,7 +19,7 @@ from batchkit.local.batch.formats import Json, limit
 from batchkit.local.batch.runner import MARK, Outcome, machine_variables
 from batchkit.local.batch.runner import run as run_process
 from batchkit.local.batch.state import Node, Pool, State
-from batchkit.local.batch.transfer import Cancelled, TransferError
+from batchkit.local.batch.transfer_errors import Cancelled, TransferError, unwritten
 
 
 @dataclass
@@ -51,7 +51,7 @@ def environment(state: State, node: Node, folder: Path, names: Mapping[str, str]
     """Return the environment that the service gives every task, and nothing of the service's own."""
     work = folder / "wd"
     return {
-        **machine_variables(folder),
+        **machine_variables(folder, node.root),
         **state.config.mark,
         "AZ_BATCH_ACCOUNT_NAME": state.config.blob_url.rstrip("/").rpartition("/")[2],
         "AZ_BATCH_ACCOUNT_URL": f"{state.url}/",
@@ -96,6 +96,8 @@ async def execute(state: State, pool: Pool, node: Node, order: Order) -> Result:
             await loop.run_in_executor(state.executor, _deliver, state, pool, order, result, stop)
     except TransferError as problem:
         return Result(failure=problem.info, before=True)
+    except OSError as problem:  # of this machine: its disk is full, or a folder of the node is gone
+        return Result(failure=unwritten(problem, order.folder.name).info, before=True)
     except Cancelled:
         raise asyncio.CancelledError from None
     finally:
@@ -106,11 +108,14 @@ async def execute(state: State, pool: Pool, node: Node, order: Order) -> Result:
 def _prepare(state: State, pool: Pool, order: Order, stop: threading.Event) -> None:
     fresh_folder(order.folder)
     entries = order.body.get("resourceFiles") or []
+    state.faults.download(order.label)
     if entries:
         state.transfer.download(entries, order.folder / "wd", identities(pool), stop)
 
 
 async def _process(state: State, pool: Pool, node: Node, order: Order) -> Outcome:
+    if (early := state.faults.ended(order.label)) is not None:
+        return Outcome(*early)
     seconds = limit((order.body.get("constraints") or {}).get("maxWallClockTime"))
     inside = order.body.get("containerSettings")
     if inside and (refused := state.faults.image(pool.id, str(inside.get("imageName")))):

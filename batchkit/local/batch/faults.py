@@ -1,129 +1,27 @@
-"""Faults on demand: what the service is told to do wrong, for those who test what they do about it.
-
-A plan is a TOML file of `[[fault]]` tables (`--faults FILE`), or the same as JSON by PUT or POST to
-`/_local/faults`. Each fault has a kind; `after` matching events pass first, then `times` are met
-(default 1, -1 for ever). KINDS says what each kind does, Fault what it takes.
-"""
+"""Carries out the fault plan: asked at each place where something can be told to go wrong."""
 
 from __future__ import annotations
 
 import asyncio
-import tomllib
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
 from batchkit.local.batch.errors import BatchError, error, failure
+from batchkit.local.batch.fault_plan import SETTINGS, Fault
 from batchkit.local.batch.formats import Json
-from batchkit.local.batch.transfer import TransferError
+from batchkit.local.batch.transfer_errors import TransferError
 
 if TYPE_CHECKING:
     from batchkit.local.batch.state import Pool, State
 
-KINDS = {
-    "throttle": "a call answers 429 TooManyRequests with Retry-After: retry_after",
-    "busy": "a call answers 503 ServerBusy",
-    "slow": "a call takes `seconds` more (real)",
-    "drop": "a call's connection is dropped without an answer",
-    "preempt": "low-priority nodes of `pool` are preempted, `at` seconds from now or after `after` tasks",
-    "unusable": "nodes of `pool` become unusable, `at` seconds from now or after `after` tasks",
-    "start_task": "a start task of `pool` fails",
-    "image_pull": "a container task of `pool` fails to get its image",
-    "resize": "`pool` cannot grow; the resize error is `code`",
-    "upload": "an output upload of `task` (job/task, wildcards) fails",
-    "quota": "a quota of `what` (pools, jobs) counts as reached",
-}
-ON_CALLS = ("throttle", "busy", "slow", "drop")
+ON_CALLS = ("throttle", "busy", "refuse", "slow", "drop")
 ON_NODES = ("preempt", "unusable")
-_TYPES: dict[str, tuple[type, ...]] = {
-    "str": (str,),
-    "int": (int,),
-    "float": (int, float),
-    "float | None": (int, float),
-}
-
-
-class FaultError(ValueError):
-    """A plan that does not hold; the message says where."""
-
-
-@dataclass
-class Fault:
-    """One entry of a plan.
-
-    Attributes:
-        kind: one of KINDS.
-        operation: of a call, wildcards allowed; Resource Manager's begin with `arm_`.
-        pool, task, what: what it is about, wildcards allowed.
-        after, times: how many matching events pass first, and how many are then met.
-        at: seconds by the service's clock until nodes are hit, instead of with the `after`th completed task.
-        nodes: how many nodes are hit.
-        retry_after, seconds: whole seconds of a Retry-After; real seconds of a slow call.
-        code: a resize error's code.
-    """
-
-    kind: str
-    operation: str = "*"
-    pool: str = "*"
-    task: str = "*"
-    what: str = "*"
-    after: int = 0
-    times: int = 1
-    at: float | None = None
-    nodes: int = 1
-    retry_after: int = 1
-    seconds: float = 1.0
-    code: str = "AllocationFailed"
-
-    def met(self) -> bool:
-        """Count one matching event; return whether it is met."""
-        if self.after > 0:
-            self.after -= 1
-            return False
-        if self.times == 0:
-            return False
-        self.times -= self.times > 0
-        return True
-
-
-def read(entries: object) -> list[Fault]:
-    """Return the faults of a plan's entries.
-
-    Raises:
-        FaultError: an entry is no table, has an unknown name, a wrong type or no known kind.
-    """
-    if not isinstance(entries, list):
-        raise FaultError("A fault plan needs a list of [[fault]] tables.")
-    return [_entry(number, entry) for number, entry in enumerate(entries, 1)]
-
-
-def _entry(number: int, entry: object) -> Fault:
-    known = {field.name: str(field.type) for field in fields(Fault)}
-    if not isinstance(entry, dict) or entry.get("kind") not in KINDS:
-        raise FaultError(f"Fault {number} needs a kind, one of {', '.join(KINDS)}.")
-    for name, value in entry.items():
-        if name not in known:
-            raise FaultError(f"Fault {number} has no setting {name}: it takes {', '.join(known)}.")
-        if isinstance(value, bool) or not isinstance(value, _TYPES[known[name]]):
-            raise FaultError(f"Fault {number}: {name} must be of type {known[name]}.")
-    return Fault(**entry)
-
-
-def read_file(path: Path) -> list[Fault]:
-    """Return the faults of a TOML file.
-
-    Raises:
-        FaultError: the file cannot be read, is no TOML, or its plan does not hold.
-    """
-    try:
-        plan = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as problem:
-        raise FaultError(f"The fault plan {path} cannot be read: {problem}") from None
-    return read(plan.get("fault", []))
+PLANNED = "A fault of the plan."
+UNUSABLE: Json = {"code": "NodeUnusable", "message": "The node lost its agent.", "errorDetails": []}
 
 
 class Dropped(Exception):  # noqa: N818 - not an error of the service: the connection just ends
@@ -149,7 +47,8 @@ class Faults:
 
     def shown(self) -> list[Json]:
         """Return what is left of the plan."""
-        return [asdict(fault) for fault in self.plan if fault.times]
+        left = [asdict(fault) for fault in self.plan if fault.times]
+        return [{name: entry[name] for name in SETTINGS} for entry in left]
 
     def take(self, kind: str, matches: Callable[[Fault], bool] = lambda _: True) -> Fault | None:
         """Count an event for every fault of that kind that matches; return the first that is met."""
@@ -168,14 +67,55 @@ class Faults:
             if fault is not None:
                 await _act(fault)
 
+    def after(self, operation: str) -> None:
+        """Let a call's answer go, or lose it.
+
+        Raises:
+            Dropped: the connection is to be dropped.
+        """
+        if self.take("lost", lambda f: fnmatchcase(operation, f.operation)):
+            raise Dropped
+
+    def add_task(self, task: str) -> None:
+        """Let a task of a collection be added, or refuse it.
+
+        Raises:
+            BatchError: the refusal.
+        """
+        if fault := self._of_task("add_task", task):
+            raise error(fault.code or "InvalidPropertyValue", Reason=PLANNED)
+
+    def spelling(self) -> bool:
+        """Say whether the results of added tasks are to be spelt as recordings do."""
+        return self.take("spelling") is not None
+
+    def _of_task(self, kind: str, task: str, what: str = "*") -> Fault | None:
+        return self.take(kind, lambda f: fnmatchcase(task, f.task) and fnmatchcase(what, f.what))
+
     def upload(self, task: str) -> None:
         """Let a task's uploads pass, or fail them.
 
         Raises:
             TransferError: they fail.
         """
-        if self.take("upload", lambda f: fnmatchcase(task, f.task)):
-            raise TransferError("FileUploadMiscError", Reason="A fault of the plan.")
+        if fault := self._of_task("upload", task):
+            raise TransferError(fault.code or "FileUploadMiscError", Reason=PLANNED)
+
+    def download(self, task: str) -> None:
+        """Let a task's files come, or find the disk full.
+
+        Raises:
+            TransferError: DiskFull.
+        """
+        if self._of_task("disk_full", task, "download"):
+            raise TransferError("DiskFull", Reason=PLANNED)
+
+    def ended(self, task: str) -> tuple[int | None, Json | None] | None:
+        """Return the exit code and the failureInfo with which a task is to end at once, None when it is to run."""
+        if self._of_task("disk_full", task, "write"):
+            return None, failure("DiskFull", Reason=PLANNED)
+        fault = self._of_task("exit", task)
+        return (fault.exit_code, None) if fault else None
 
     def quota(self, what: str) -> bool:
         """Say whether a quota of pools or jobs is to count as reached."""
@@ -186,17 +126,28 @@ class Faults:
         fault = self.take("resize", lambda f: fnmatchcase(pool, f.pool)) if more > 0 else None
         if fault is None:
             return None
-        return {"code": fault.code, "message": "Desired number of nodes could not be allocated"}
+        return {"code": fault.code or "AllocationFailed", "message": "Desired number of nodes could not be allocated"}
+
+    def formula(self, pool: str) -> str | None:
+        """Return the code with which an evaluation is to fail, None when it is not to."""
+        fault = self._of_pool("formula", pool)
+        return (fault.code or "AutoScalingFormulaEvaluationError") if fault else None
+
+    def boot(self, pool: str) -> Json | None:
+        """Return the node error of a node that is not to boot, None when it is."""
+        return dict(UNUSABLE) if self._of_pool("boot", pool) else None
+
+    def _of_pool(self, kind: str, pool: str) -> Fault | None:
+        return self.take(kind, lambda f: fnmatchcase(pool, f.pool))
 
     def start_task(self, pool: str) -> bool:
         """Say whether a start task is to fail."""
-        return self.take("start_task", lambda f: fnmatchcase(pool, f.pool)) is not None
+        return self._of_pool("start_task", pool) is not None
 
     def image(self, pool: str, image: str) -> Json | None:
         """Return the failureInfo of a container task that is not to get its image, None for none."""
-        if self.take("image_pull", lambda f: fnmatchcase(pool, f.pool)) is None:
-            return None
-        return failure("ContainerInvalidImage", ImageName=image)
+        refused = self._of_pool("image_pull", pool)
+        return failure("ContainerInvalidImage", ImageName=image) if refused else None
 
     def schedule(self, state: State) -> None:
         """Start the clocks of the faults that hit nodes at a moment."""
@@ -224,7 +175,8 @@ async def _act(fault: Fault) -> None:
 
 
 def _refusal(fault: Fault) -> BatchError:
-    refused = error("TooManyRequests" if fault.kind == "throttle" else "ServerBusy")
+    codes = {"throttle": "TooManyRequests", "busy": "ServerBusy"}
+    refused = error(codes.get(fault.kind) or fault.code or "InternalError")
     if fault.kind == "throttle":
         refused.headers["Retry-After"] = str(fault.retry_after)
     return refused
@@ -244,5 +196,5 @@ def _hit(state: State, fault: Fault, pools: list[Pool]) -> None:
         nodes: list[Any] = [n for n in pool.nodes.values() if not n.leaving and n.doc["state"] not in fleet.OUT]
         if fault.kind == "preempt":
             nodes = [node for node in nodes if not node.doc["isDedicated"]]
-        for node in sorted(nodes, key=lambda n: -len(n.runs))[: fault.nodes]:
+        for node in sorted(nodes, key=lambda n: -len(n.runs))[: fault.nodes if fault.nodes >= 0 else None]:
             (fleet.preempt if fault.kind == "preempt" else fleet.make_unusable)(state, pool, node)

@@ -11,8 +11,9 @@ import random
 import secrets
 import shutil
 
-from batchkit.local.batch import network
+from batchkit.local.batch import network, node_python
 from batchkit.local.batch.execute import Order, environment, execute, settings
+from batchkit.local.batch.faults import UNUSABLE
 from batchkit.local.batch.formats import Json, stamp, transition
 from batchkit.local.batch.state import Node, Pool, State
 from batchkit.local.resources import access
@@ -88,7 +89,7 @@ async def come_up(state: State, pool: Pool, node: Node) -> None:
     node.doc["lastBootTime"] = stamp()
     node.doc.pop("errors", None)
     node.doc["nodeAgentInfo"] = {"version": AGENT, "lastUpdateTime": stamp()}
-    if refused := access.refused_image(state, pool):
+    if refused := access.refused_image(state, pool) or state.faults.boot(pool.id):
         node.doc["errors"] = [refused]
         set_state(state, node, "unusable")
         return
@@ -153,7 +154,7 @@ def preempt(state: State, pool: Pool, node: Node) -> None:
 
 def make_unusable(state: State, pool: Pool, node: Node) -> None:
     """Break a node: its tasks are queued again; a reboot or reimage mends it."""
-    node.doc["errors"] = [{"code": "NodeUnusable", "message": "The node lost its agent.", "errorDetails": []}]
+    node.doc["errors"] = [dict(UNUSABLE)]
     _down(state, node, "unusable")
 
 
@@ -221,6 +222,7 @@ async def wipe(state: State, node: Node) -> None:
 
 
 def make_folders(node: Node) -> None:
-    """Make a node's folders, readable by their owner alone."""
+    """Make a node's folders, readable by their owner alone, and its Python."""
     for name in ("shared", "startup", "workitems", "applications"):
         (node.root / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+    node_python.make(node.root)

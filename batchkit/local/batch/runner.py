@@ -12,13 +12,13 @@ import contextlib
 import os
 import shlex
 import signal
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from batchkit.local.batch.errors import failure
 from batchkit.local.batch.formats import Json
+from batchkit.local.batch.node_python import programs
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 MARK = "AZ_BATCH_NODE_ROOT_DIR"  # every task's process has it: what is left over is found by it
@@ -33,14 +33,12 @@ class Outcome:
     failure: Json | None = None
 
 
-def search_path() -> str:
-    """Return the PATH of tasks: the folder of this interpreter first, so that `python` is it."""
-    return f"{Path(sys.executable).parent}:{SYSTEM_PATH}"
+def machine_variables(folder: Path, node: Path) -> dict[str, str]:
+    """Return the variables of a task in `folder`, on the node at `node`, that hold for this machine's programs alone.
 
-
-def machine_variables(folder: Path) -> dict[str, str]:
-    """Return the variables of a task in `folder` that hold for this machine's programs alone."""
-    return {"PATH": search_path(), "HOME": str(folder / "wd"), "LANG": "C.UTF-8"}
+    The node's own Python comes first; this environment's programs are not there, so that no task changes it.
+    """
+    return {"PATH": f"{programs(node)}:{SYSTEM_PATH}", "HOME": str(folder / "wd"), "LANG": "C.UTF-8"}
 
 
 async def run(command_line: str, folder: Path, env: Mapping[str, str], seconds: float | None) -> Outcome:

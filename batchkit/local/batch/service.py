@@ -23,7 +23,8 @@ from batchkit.local.batch import (  # noqa: F401 - their operations register the
 )
 from batchkit.local.batch.allocation import sample, stop_autoscale
 from batchkit.local.batch.app import make_app
-from batchkit.local.batch.faults import Fault, Faults, read_file
+from batchkit.local.batch.fault_plan import Fault, read_file
+from batchkit.local.batch.faults import Faults
 from batchkit.local.batch.retention import Retention
 from batchkit.local.batch.runner import kill_leftovers
 from batchkit.local.batch.state import State

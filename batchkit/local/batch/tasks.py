@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sqlite3
+from http import HTTPStatus
 
 from batchkit.local.batch import ledger
 from batchkit.local.batch.call import Call, Reply, operation
@@ -17,6 +18,7 @@ from batchkit.local.batch.scheduler import after_task, complete, ended_by_user, 
 from batchkit.local.batch.state import Job, State
 from batchkit.local.batch.store import Task
 
+_RECORDED = {"success": "Success", "clienterror": "ClientError", "servererror": "ServerError"}
 _SCAN = 500  # rows read between two looks at other calls
 
 
@@ -78,6 +80,8 @@ async def create_task_collection(call: Call) -> Reply:
         raise bad_value("value", len(bodies), f"From 1 to {TASKS_PER_CALL} tasks can be added in a call.")
     with call.state.store.transaction():
         results = [_added(call.state, job, body) for body in bodies]
+    if call.state.faults.spelling():
+        results = [{**result, "status": _RECORDED[result["status"]]} for result in results]
     kick(call.state, job.pool_id)
     metadata = f"{call.state.url}/$metadata#taskaddresult"
     return Reply(200, {"odata.metadata": metadata, "value": results})
@@ -86,11 +90,13 @@ async def create_task_collection(call: Call) -> Reply:
 def _added(state: State, job: Job, body: object) -> Json:
     name = str(body.get("id")) if isinstance(body, dict) else ""
     try:
+        state.faults.add_task(f"{job.id}/{name}")
         doc = add(state, job, body).doc
     except BatchError as refused:
         values = [{"key": key, "value": value} for key, value in refused.values.items()]
         problem = {"code": refused.code, "message": message(refused.message), "values": values}
-        return {"status": "clienterror", "taskId": name, "error": problem}
+        status = "servererror" if refused.status >= HTTPStatus.INTERNAL_SERVER_ERROR else "clienterror"
+        return {"status": status, "taskId": name, "error": problem}
     return {
         "status": "success",
         "taskId": name,

@@ -21,8 +21,18 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from batchkit.local.batch.errors import failure
 from batchkit.local.batch.formats import Json
+from batchkit.local.batch.transfer_errors import (
+    BLOB,
+    RESOURCES,
+    UPLOAD,
+    Cancelled,
+    Codes,
+    TransferError,
+    disk_full,
+    explained,
+    unwritten,
+)
 from batchkit.local.config import LocalConfig
 from batchkit.local.tokens import STORAGE_AUDIENCE
 
@@ -32,18 +42,6 @@ if TYPE_CHECKING:
 STREAMS = 4  # parallel connections for one large blob
 NAME_LIMIT = 255  # bytes of a path's segment that a file system holds
 _WILD = re.compile(r"[*?\[]")
-
-
-class TransferError(Exception):
-    """A file that could not be moved: what the task's failureInfo says."""
-
-    def __init__(self, code: str, **details: object) -> None:
-        super().__init__(code)
-        self.info = failure(code, **details)
-
-
-class Cancelled(Exception):  # noqa: N818 - not an error: the task was told to stop
-    """The task was stopped while its files were moved."""
 
 
 class _Identity:
@@ -140,9 +138,10 @@ class Transfer:
         return self._prefix(entry, folder, identities)
 
     def _prefix(self, entry: Json, folder: Path, identities: set[str]) -> list[Callable[[threading.Event], None]]:
-        container = self._container(entry["storageContainerUrl"], _identity(entry), identities)
+        url, prefix = entry["storageContainerUrl"], entry.get("blobPrefix")
+        container = self._container(url, _identity(entry), identities, RESOURCES)
         below = _inside(folder, entry.get("filePath") or ".")
-        names = _listed(container, entry.get("blobPrefix"))
+        names = _listed(container, prefix)
         pairs = [(container.get_blob_client(name), _inside(below, name)) for name in names]
         return [partial(_save, blob, target, entry) for blob, target in pairs]
 
@@ -155,8 +154,8 @@ class Transfer:
         rest = self._local(url)
         if rest is None:
             return None
-        _allowed(identity, identities, "BlobAccessDenied", url)
-        self._permitted(identity, "BlobAccessDenied", url)
+        _allowed(identity, identities, BLOB.denied, url)
+        self._permitted(identity, BLOB, url)
         if identity is None:
             from azure.storage.blob import BlobClient
 
@@ -164,26 +163,24 @@ class Transfer:
         container, _, name = unquote(rest.partition("?")[0]).partition("/")
         return self._service.get_blob_client(container, name)
 
-    def _container(
-        self, url: str, identity: str | None, identities: set[str], code: str = "BlobAccessDenied"
-    ) -> ContainerClient:
+    def _container(self, url: str, identity: str | None, identities: set[str], codes: Codes) -> ContainerClient:
         from azure.storage.blob import ContainerClient
 
-        _allowed(identity, identities, code, url)
-        self._permitted(identity, code, url)
+        _allowed(identity, identities, codes.denied, url)
+        self._permitted(identity, codes, url)
         rest = self._local(url)
         if identity is None:
             options: dict[str, Any] = {"connection_verify": str(self._config.ca_file)} if rest is not None else {}
             return ContainerClient.from_container_url(url, **options)
         if rest is None:
-            raise TransferError(code, FilePath=url, Reason="An identity works for this account's blobs alone.")
+            raise TransferError(codes.denied, FilePath=url, Reason="An identity works for this account's blobs alone.")
         return self._service.get_container_client(unquote(rest.partition("?")[0]).strip("/"))
 
-    def _permitted(self, identity: str | None, code: str, url: str) -> None:
+    def _permitted(self, identity: str | None, codes: Codes, url: str) -> None:
         """Refuse, as storage would, what the identity's roles do not allow."""
-        verb = "read" if code == "BlobAccessDenied" else "write"
+        verb = "write" if codes is UPLOAD else "read"
         if identity is not None and not self.may(identity, verb):
-            raise TransferError(code, FilePath=url.partition("?")[0], HttpStatus=403)
+            raise TransferError(codes.denied, FilePath=url.partition("?")[0], HttpStatus=403)
 
     def _outgoing(self, entry: Json, task: Path, identities: set[str]) -> list[Callable[[], None]]:
         destination = entry["destination"]["container"]
@@ -191,7 +188,7 @@ class Transfer:
         if not files:
             return []
         url = destination["containerUrl"]
-        container = self._container(url, _identity(destination), identities, "FileUploadAccessDenied")
+        container = self._container(url, _identity(destination), identities, UPLOAD)
         return [partial(_send, container, name, file) for file, name in files]
 
 
@@ -219,7 +216,7 @@ def _listed(container: ContainerClient, prefix: str | None) -> list[str]:
     try:
         return [blob.name for blob in container.list_blobs(name_starts_with=prefix or None)]
     except Exception as problem:
-        raise _explained(problem, str(container.url), "Blob") from problem
+        raise explained(problem, f"{container.url}/{prefix or ''}", RESOURCES) from problem
 
 
 def _save(blob: BlobClient, target: Path, entry: Json, stop: threading.Event) -> None:
@@ -232,9 +229,9 @@ def _save(blob: BlobClient, target: Path, entry: Json, stop: threading.Event) ->
     except (Cancelled, TransferError):
         raise
     except OSError as problem:
-        raise TransferError("ResourceFileWriteFailed", FilePath=target.name, Reason=problem) from problem
+        raise unwritten(problem, target.name) from problem
     except Exception as problem:
-        raise _explained(problem, str(blob.url), "Blob") from problem
+        raise explained(problem, str(blob.url), BLOB) from problem
     finally:
         part.unlink(missing_ok=True)
 
@@ -261,6 +258,8 @@ def _fetch(url: str, target: Path, entry: Json, stop: threading.Event) -> None:
         code = "BlobNotFound" if problem.code == 404 else "BlobAccessDenied"
         raise TransferError(code, FilePath=url, HttpStatus=problem.code) from problem
     except OSError as problem:
+        if disk_full(problem):
+            raise unwritten(problem, target.name) from problem
         raise TransferError("BlobDownloadMiscError", FilePath=url, Reason=problem) from problem
     finally:
         part.unlink(missing_ok=True)
@@ -271,27 +270,12 @@ def _finish(part: Path, target: Path, entry: Json) -> None:
     part.replace(target)
 
 
-def _explained(problem: Exception, url: str, kind: str) -> TransferError:
-    from azure.core.exceptions import ClientAuthenticationError, HttpResponseError, ResourceNotFoundError
-
-    where = url.partition("?")[0]
-    status = getattr(problem, "status_code", "")
-    denied = isinstance(problem, HttpResponseError) and status in (401, 403)
-    if kind == "Blob" and isinstance(problem, ResourceNotFoundError):
-        return TransferError("BlobNotFound", FilePath=where, HttpStatus=status)
-    if denied or isinstance(problem, ClientAuthenticationError):
-        code = "BlobAccessDenied" if kind == "Blob" else "FileUploadAccessDenied"
-        return TransferError(code, FilePath=where, HttpStatus=status)
-    code = "BlobDownloadMiscError" if kind == "Blob" else "FileUploadMiscError"
-    return TransferError(code, FilePath=where, Reason=str(problem).splitlines()[0] if str(problem) else problem)
-
-
 def _send(container: ContainerClient, name: str, file: Path) -> None:
     try:
         with file.open("rb") as content:
             container.upload_blob(name, content, overwrite=True, max_concurrency=STREAMS)
     except Exception as problem:
-        raise _explained(problem, f"{container.url}/{name}", "File") from problem
+        raise explained(problem, f"{container.url}/{name}", UPLOAD) from problem
 
 
 def matches(pattern: str, path: str, task: Path) -> list[tuple[Path, str]]:
