@@ -1,7 +1,6 @@
 """Faults on demand, beyond one refused call: storms, lost answers, refused tasks, full disks, broken pools."""
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import azure.batch.models as m
@@ -10,15 +9,7 @@ import requests
 from azure.core.exceptions import HttpResponseError
 from batch_clients import ARM, Azure, arm_pool, output, source, wait_for
 
-FAULTS = "/_local/faults"
 ADD = "/jobs/{}/addtaskcollection?api-version=2025-06-01"
-
-
-@pytest.fixture
-def faults(azure: Azure) -> Iterator[Any]:
-    """A call that sets the fault plan; emptied at the end."""
-    yield lambda *plan: azure.send("PUT", FAULTS, json={"fault": list(plan)}).raise_for_status()
-    azure.send("DELETE", FAULTS)
 
 
 @pytest.fixture
