@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from batchkit.local import certificates as tls
 from batchkit.local.azurite import process as azurite
@@ -16,6 +16,7 @@ from batchkit.local.config import CONTAINERS, LocalConfig, SharedKey
 from batchkit.local.environment import handed_out
 from batchkit.local.guard import MARK
 from batchkit.local.identity import Identity
+from batchkit.local.kept import keep, recall
 from batchkit.local.record import recorded
 from batchkit.local.servers import Server, address, bind
 from batchkit.local.state import State
@@ -54,11 +55,12 @@ async def start(
     """
     certificates = await asyncio.to_thread(tls.make, state.folder / "tls")
     marked = {MARK: mark}
-    starting = asyncio.create_task(azurite.start(state.folder / "azurite", certificates, marked))
+    before = recall(state.folder)
+    starting = asyncio.create_task(azurite.start(state.folder / "azurite", certificates, marked, before.blob_port))
     create = await asyncio.to_thread(_load_batch)  # its imports cost no time of their own this way
     blobs = await starting
     stack.push_async_callback(_bounded, blobs.stop)
-    batch, arm, metadata = bind(), bind(), bind()
+    batch, arm, metadata = (bind(port) for port in (before.batch_port, before.arm_port, before.metadata_port))
     config = LocalConfig(
         speed=options.speed,
         state_dir=state.folder,
@@ -66,8 +68,8 @@ async def start(
         blob_url=blobs.url,
         arm_url=f"https://{address(arm)}",
         ca_file=certificates.authority,
-        tokens=Tokens(),
-        shared_key=_new_key() if options.allow_shared_key else None,
+        tokens=Tokens(before.token_secret, before.tenant_id),
+        shared_key=SharedKey(_SHARED_KEY_ACCOUNT, before.batch_key) if options.allow_shared_key else None,
         faults=options.faults,
         keep=state.keep,
         mark=marked,
@@ -76,7 +78,7 @@ async def start(
     service = create(config)
     await service.start()
     stack.push_async_callback(_bounded, service.stop)
-    identity = Identity(config.tokens)
+    identity = Identity(config.tokens, before.client_id, before.path_secret)
     servers = [
         Server(recorded(service.batch_app), batch, certificates),
         Server(recorded(service.arm_app), arm, certificates),
@@ -85,6 +87,10 @@ async def start(
     stack.push_async_callback(_stop_all, servers)
     for server in servers:
         await server.start()
+    if state.keep:
+        batch_port, arm_port, metadata_port = (bound.getsockname()[1] for bound in (batch, arm, metadata))
+        now = replace(before, batch_port=batch_port, arm_port=arm_port, metadata_port=metadata_port)
+        keep(state.folder, replace(now, blob_port=urlsplit(blobs.url).port or 0))
     environment = handed_out(config, identity, address(metadata), os.environ)
     return Running(environment, _watch(blobs, servers))
 
@@ -98,12 +104,6 @@ def _load_batch() -> Callable[[LocalConfig], Any]:
 def _make_containers(config: LocalConfig) -> None:
     token = config.tokens.issue(STORAGE_AUDIENCE)
     azurite.make_containers(config.blob_url, token, config.ca_file, CONTAINERS)
-
-
-def _new_key() -> SharedKey:
-    import base64
-
-    return SharedKey(_SHARED_KEY_ACCOUNT, base64.b64encode(secrets.token_bytes(64)).decode())
 
 
 async def _stop_all(servers: list[Server]) -> None:
