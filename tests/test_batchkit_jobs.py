@@ -179,10 +179,10 @@ def test_tasks_are_added_through_every_weather(session, pool_id, tmp_path, fault
     cents = fill(tmp_path, 24)
     data = datasets.upload(session, tmp_path)
     faults(
-        {"kind": "add_task", "task": "weather/1*", "code": "ServerBusy", "times": 9},
+        {"kind": "add_task", "task": "weather/1*", "code": "ServerBusy", "times": 4},
         {"kind": "lost", "operation": "create_task_collection", "times": 1},
-        {"kind": "throttle", "operation": "create_task_collection", "after": 1, "times": 6},
-        {"kind": "drop", "operation": "*job*", "after": 3, "times": 6},
+        {"kind": "throttle", "operation": "create_task_collection", "after": 1, "times": 2},
+        {"kind": "drop", "operation": "*job*", "after": 3, "times": 2},
     )
     submitted(session, pool_id, data, "weather", files_per_task=2)
     assert results.summary(session, "weather")["source"]["files"] == 24
