@@ -23,7 +23,7 @@ class Certificates:
 
 def make(folder: Path) -> Certificates:
     """Write a new authority and a certificate for loopback into `folder` and return their files."""
-    import trustme
+    import trustme  # slow to import, so done beside what else starts
 
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     made = Certificates(folder / "ca.pem", folder / "cert.pem", folder / "key.pem")

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import os
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from batchkit.local import certificates as tls
 from batchkit.local.azurite import process as azurite
 from batchkit.local.config import CONTAINERS, LocalConfig, SharedKey
 from batchkit.local.environment import handed_out
+from batchkit.local.folder import State
 from batchkit.local.guard import MARK
 from batchkit.local.identity import Identity
+from batchkit.local.options import Options
 from batchkit.local.record import recorded
 from batchkit.local.servers import Server, address, bind
-from batchkit.local.state import State
 from batchkit.local.tokens import STORAGE_AUDIENCE, Tokens
-
-if TYPE_CHECKING:
-    from batchkit.local.supervisor import Options
 
 _STOP_SECONDS = 10
 _SHARED_KEY_ACCOUNT = "batchkitlocal"
@@ -101,8 +100,6 @@ def _make_containers(config: LocalConfig) -> None:
 
 
 def _new_key() -> SharedKey:
-    import base64
-
     return SharedKey(_SHARED_KEY_ACCOUNT, base64.b64encode(secrets.token_bytes(64)).decode())
 
 
