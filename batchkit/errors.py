@@ -125,7 +125,8 @@ def _no_identity() -> str:
 
 def _said_by(error: object) -> object:
     """The body of the answer: Batch's own model of it, else the one that all of Azure's clients share."""
-    return getattr(error, "model", None) or getattr(error, "error", None)
+    model = getattr(error, "model", None)
+    return model if getattr(model, "code", None) else getattr(error, "error", None)
 
 
 def _first_line(error: AzureError) -> str:

@@ -11,9 +11,9 @@ import pytest
 from batch_clients import ARM, Azure, arm_pool, wait_for
 from test_local_batch_behaviour import started
 
-from batchkit.local.batch import containers
-from batchkit.local.batch.containers import Container, command, find_engine, full_name, ready_engine
-from batchkit.local.batch.runner import machine_variables
+from batchkit.local.batch.machine import containers
+from batchkit.local.batch.machine.containers import Container, command, find_engine, full_name, ready_engine
+from batchkit.local.batch.machine.runner import machine_variables
 
 ENGINE = """#!/bin/sh
 # Stands for docker where there is none: knows two images, and "runs" them on this machine.

@@ -26,7 +26,7 @@ class Certificates:
 
 def make(folder: Path) -> Certificates:
     """Return the files of an authority and a certificate for loopback in `folder`, written anew unless they hold."""
-    import trustme
+    import trustme  # slow to import, so done beside what else starts
 
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     made = Certificates(folder / "ca.pem", folder / "cert.pem", folder / "key.pem")

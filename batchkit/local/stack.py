@@ -7,23 +7,21 @@ import contextlib
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from batchkit.local import certificates as tls
 from batchkit.local.azurite import process as azurite
 from batchkit.local.config import CONTAINERS, LocalConfig, SharedKey
 from batchkit.local.environment import handed_out
+from batchkit.local.folder import State
 from batchkit.local.guard import MARK
 from batchkit.local.identity import Identity
 from batchkit.local.kept import keep, recall
+from batchkit.local.options import Options
 from batchkit.local.record import recorded
 from batchkit.local.servers import Server, address, bind
-from batchkit.local.state import State
 from batchkit.local.tokens import STORAGE_AUDIENCE, Tokens
-
-if TYPE_CHECKING:
-    from batchkit.local.supervisor import Options
 
 _STOP_SECONDS = 10
 _SHARED_KEY_ACCOUNT = "batchkitlocal"

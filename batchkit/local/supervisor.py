@@ -16,30 +16,19 @@ import sys
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from batchkit.local.azurite.process import AzuriteError
 from batchkit.local.command import Command, CommandError
 from batchkit.local.environment import HIDDEN, unproxied
+from batchkit.local.folder import State, StateError, claim
 from batchkit.local.guard import MARK, finish
+from batchkit.local.options import Options
 from batchkit.local.stack import Running, start
-from batchkit.local.state import State, StateError, claim
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PARENT_SECONDS = 0.5
 _GUARD_SECONDS = 15
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the command line says: the clock, the state's folder, account keys, a fault plan, and COMMAND's words."""
-
-    speed: float = 1.0
-    state: Path | None = None
-    allow_shared_key: bool = False
-    faults: Path | None = None
-    command: tuple[str, ...] = ()
 
 
 def supervise(options: Options, early: Sequence[int] = ()) -> int:

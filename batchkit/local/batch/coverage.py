@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 from batchkit.local.batch import service  # noqa: F401 - registers every handler
-from batchkit.local.batch.call import HANDLERS, OPERATIONS
-from batchkit.local.batch.fault_plan import KINDS, SETTINGS
-from batchkit.local.batch.formats import Json
+from batchkit.local.batch.api.call import HANDLERS, OPERATIONS
+from batchkit.local.batch.state.fault_plan import KINDS, SETTINGS
+from batchkit.local.wire.formats import Json
 
 _NO_MACHINE = "a node is a folder of this machine, not a machine"
 NOTES = {
