@@ -85,13 +85,12 @@ def explain(doing: str) -> Iterator[None]:
 
 def code_of(error: BaseException) -> str:
     """The service's own error code, such as `JobExists`; "" where the answer carried none."""
-    inner = getattr(error, "error", None)
-    return str(getattr(error, "error_code", None) or getattr(inner, "code", None) or "")
+    return str(getattr(error, "error_code", None) or getattr(_said_by(error), "code", None) or "")
 
 
 def values_of(error: object) -> str:
     """The details that an answer carries beside its message, as "name: value, ..."; "" when there are none."""
-    inner = getattr(error, "error", None) or error
+    inner = _said_by(error) or error
     pairs = getattr(inner, "error_values", None) or getattr(inner, "details", None) or []
     named = [(getattr(p, "key", None) or getattr(p, "name", None), getattr(p, "value", None)) for p in pairs]
     return ", ".join(f"{name}: {value}" for name, value in named if name and value)
@@ -124,7 +123,13 @@ def _no_identity() -> str:
     return "sign in with `az login`, or give this machine a managed identity"
 
 
+def _said_by(error: object) -> object:
+    """The body of the answer: Batch's own model of it, else the one that all of Azure's clients share."""
+    model = getattr(error, "model", None)
+    return model if getattr(model, "code", None) else getattr(error, "error", None)
+
+
 def _first_line(error: AzureError) -> str:
-    inner = getattr(error, "error", None)
+    inner = _said_by(error)
     message = getattr(getattr(inner, "message", None), "value", None) or getattr(error, "message", "") or str(error)
     return str(message).strip().split("\n", 1)[0].rstrip(". ")

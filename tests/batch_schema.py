@@ -1,6 +1,6 @@
-"""Write batchkit/local/batch/schema.json from the client's models: what a body may hold, and of what type.
+"""Write batchkit/local/batch/api/schema.json from the client's models: what a body may hold, and of what type.
 
-    python tests/batch_schema.py > batchkit/local/batch/schema.json
+    python tests/batch_schema.py > batchkit/local/batch/api/schema.json
 
 The local Batch itself imports no azure-batch; a test compares the file with the installed client.
 """
@@ -20,7 +20,7 @@ BASIC["Any"] = BASIC["bytes"] = "any"
 
 def bodies() -> list[str]:
     """The models that operations take as bodies, by the table of operations."""
-    from batchkit.local.batch.call import OPERATIONS
+    from batchkit.local.batch.api.call import OPERATIONS
 
     named = {entry["body"] for entry in OPERATIONS.values() if "body" in entry}
     return sorted(named | {"BatchTaskCreateOptions"})

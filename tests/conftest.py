@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,10 @@ import pytest
 
 if TYPE_CHECKING:
     from batch_clients import Azure
+
+    from batchkit import Session
+
+FAULTS = "/_local/faults"
 
 
 @contextmanager
@@ -72,3 +76,18 @@ def azure(fast_azure: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterat
     clients = Azure(fast_azure)
     yield clients
     clients.close()
+
+
+@pytest.fixture
+def session(azure: Azure) -> Session:
+    """The workbench's own session on that one."""
+    import batchkit
+
+    return batchkit.connect()
+
+
+@pytest.fixture
+def faults(azure: Azure) -> Iterator[Callable[..., None]]:
+    """A call that sets the fault plan of that one; emptied at the end."""
+    yield lambda *plan: azure.send("PUT", FAULTS, json={"fault": list(plan)}).raise_for_status()
+    azure.send("DELETE", FAULTS)

@@ -14,7 +14,7 @@ import azure.batch.models as m
 import pytest
 from batch_clients import ARM, Azure, arm_pool, wait_for
 
-from batchkit.local.batch.containers import find_engine
+from batchkit.local.batch.machine.containers import find_engine
 
 IMAGE = "batchkit-node"
 TASKS_IMAGE = "example.azurecr.io/batchkit-node:tests"  # in the registry that the pool reaches by its identity

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from measured import record
 
-from batchkit.local.batch.containers import find_engine
+from batchkit.local.batch.machine.containers import find_engine
 
 NODE = Path(__file__).parent.parent / "node"
 IMAGE = "batchkit-node"

@@ -20,7 +20,7 @@ from batch_schema import schema
 from conftest import running_local_azure
 
 from batchkit.local.batch.coverage import coverage
-from batchkit.local.batch.faults import FaultError, read
+from batchkit.local.batch.state.fault_plan import FaultError, read
 
 ROOT = Path(__file__).parent.parent
 FAULTS = "/_local/faults"
@@ -57,8 +57,8 @@ def test_coverage_page_is_the_table_of_handlers() -> None:
 
 
 def test_schema_is_the_client_s() -> None:
-    written = (ROOT / "batchkit/local/batch/schema.json").read_text()
-    assert written == schema(), "run python tests/batch_schema.py > batchkit/local/batch/schema.json"
+    written = (ROOT / "batchkit/local/batch/api/schema.json").read_text()
+    assert written == schema(), "run python tests/batch_schema.py > batchkit/local/batch/api/schema.json"
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ import pytest
 from batch_clients import ARM, Azure, arm_pool, wait_for
 from test_local_batch_behaviour import started
 
-from batchkit.local.batch import containers
-from batchkit.local.batch.containers import Container, command, find_engine, full_name, ready_engine
-from batchkit.local.batch.runner import machine_variables
+from batchkit.local.batch.machine import containers
+from batchkit.local.batch.machine.containers import Container, command, find_engine, full_name, ready_engine
+from batchkit.local.batch.machine.runner import machine_variables
 
 ENGINE = """#!/bin/sh
 # Stands for docker where there is none: knows two images, and "runs" them on this machine.
@@ -47,7 +47,9 @@ def test_words_of_a_run(tmp_path: Path) -> None:
     made = container(
         tmp_path, containerRunOptions="--rm --read-only --network none", containerHostBatchBindMounts=only_task
     )
-    words = command(made, "name", "python -m node 'a b'", {**machine_variables(made.task), "AZ_BATCH_TASK_ID": "t"})
+    words = command(
+        made, "name", "python -m node 'a b'", {**machine_variables(made.task, made.node), "AZ_BATCH_TASK_ID": "t"}
+    )
     assert words[:3] == ["docker", "run", "--rm"]
     assert words.count("--rm") == 1
     assert words[words.index("--volume") + 1] == f"{made.task}:{made.task}"
@@ -64,7 +66,7 @@ def test_words_of_a_run(tmp_path: Path) -> None:
 def test_a_task_sets_what_is_inside_and_not_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONTAINERS_CONF", "/ours")
     made = container(tmp_path)
-    node = machine_variables(made.task)
+    node = machine_variables(made.task, made.node)
     theirs = {**node, "HOME": "/h", "DOCKER_HOST": "tcp://theirs", "SECRET": "x", "CONTAINERS_CONF": "/theirs"}
     words = command(made, "n", "", theirs)
     inside = [words[i + 1] for i, word in enumerate(words) if word == "--env"]

@@ -99,7 +99,7 @@ def test_what_cannot_be_moved_fails_the_task_as_the_service_says(azure: Azure, w
         "missing": "BlobNotFound",
         "stranger": "BlobAccessDenied",
         "outside": "ResourceFileCreateFailed",
-        "unsent": "FileUploadMiscError",
+        "unsent": "FileUploadContainerNotFound",
         "absent": "CommandProgramNotFound",
     }
 

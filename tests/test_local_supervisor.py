@@ -155,7 +155,7 @@ def test_ctrl_c_at_any_moment_leaves_nothing(start: Callable[..., Run], moment: 
 STORM = """
 import os, signal, subprocess, sys, time
 from pathlib import Path
-from batchkit.local.state import State
+from batchkit.local.folder import State
 from batchkit.local.supervisor import _start_guard
 signal.signal(signal.SIGINT, lambda *_: None)
 signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})

@@ -38,7 +38,7 @@ class FormulaError(Exception):
     @property
     def summary(self) -> str:
         """The service's general sentence for the code; the place and the reason stand beside it."""
-        return _SUMMARIES[self.code]
+        return _SUMMARIES.get(self.code, _SUMMARIES[EVALUATION])
 
     def __str__(self) -> str:
         """Return the message as the service words it: `Line 9, Col 43: Insufficient data …`."""

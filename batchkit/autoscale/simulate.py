@@ -17,6 +17,7 @@ from functools import partial
 
 from batchkit.autoscale.errors import FormulaError
 from batchkit.autoscale.formula import Formula
+from batchkit.autoscale.policy import leaving_first
 from batchkit.autoscale.results import Targets
 from batchkit.autoscale.samples import DELAY_SECONDS, PERIOD_SECONDS, Series
 
@@ -175,8 +176,8 @@ class _Pool:
             node = _Node(self.now)
             self.nodes.append(node)
             self._at(self.now + self.setup.boot_seconds, partial(self._boot, node))
-        staying.sort(key=lambda node: (len(node.running), node.ready, -node.added))
-        for node in staying[: max(0, len(staying) - self.targets.dedicated)]:
+        first = leaving_first(staying, lambda node: len(node.running), lambda node: node.ready)
+        for node in first[: max(0, len(staying) - self.targets.dedicated)]:
             self._release(node)
 
     def _boot(self, node: _Node) -> None:

@@ -11,11 +11,8 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from batchkit.local.supervisor import Options
-
+from batchkit.local.options import Options
 
 _SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
@@ -23,7 +20,7 @@ _SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 def main(arguments: list[str]) -> int:
     """Run a local Azure as the arguments say; return the exit code."""
     early = _note_signals()
-    from batchkit.local.supervisor import supervise
+    from batchkit.local.supervisor import supervise  # slow to import, and signals may come from now on
 
     return supervise(_options(arguments), early)
 
@@ -43,8 +40,6 @@ def _note_signals() -> list[int]:
 
 
 def _options(arguments: list[str]) -> Options:
-    from batchkit.local.supervisor import Options
-
     own, command = arguments, list[str]()
     if "--" in arguments:
         at = arguments.index("--")
@@ -70,7 +65,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _faults(text: str) -> Path:
-    from batchkit.local.batch.faults import FaultError, read_file
+    # After the handlers for signals, and only if there is a plan.
+    from batchkit.local.batch.state.fault_plan import FaultError, read_file
 
     try:
         read_file(Path(text))

@@ -1,15 +1,18 @@
-"""Certificates for one run: a certificate authority made on the spot, and one pair for 127.0.0.1.
+"""Certificates: a certificate authority made on the spot, and one pair for 127.0.0.1.
 
-They hold for thirty days, and their folder is readable by its owner alone.
+They hold for thirty days, and their folder is readable by its owner alone. Those of an earlier run are taken again
+while they hold for another week, so that clients of that run trust this one.
 """
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 _LIFETIME = timedelta(days=30)
+_REST = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -22,11 +25,14 @@ class Certificates:
 
 
 def make(folder: Path) -> Certificates:
-    """Write a new authority and a certificate for loopback into `folder` and return their files."""
-    import trustme
+    """Return the files of an authority and a certificate for loopback in `folder`, written anew unless they hold."""
+    import trustme  # slow to import, so done beside what else starts
 
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     made = Certificates(folder / "ca.pem", folder / "cert.pem", folder / "key.pem")
+    if _hold(made):
+        return made
+    made.certificate.unlink(missing_ok=True)  # until it is there again nothing here is whole
     expires = datetime.now(UTC).replace(tzinfo=None) + _LIFETIME
     authority = trustme.CA(organization_name="batchkit local Azure")
     pair = authority.issue_cert("127.0.0.1", "localhost", not_after=expires)
@@ -35,3 +41,12 @@ def make(folder: Path) -> Certificates:
     pair.private_key_pem.write_to_path(made.key)
     made.certificate.write_bytes(b"".join(blob.bytes() for blob in pair.cert_chain_pems))
     return made
+
+
+def _hold(made: Certificates) -> bool:
+    """Say whether an earlier run's files are whole and hold for a while."""
+    try:
+        age = time.time() - made.certificate.stat().st_mtime
+    except FileNotFoundError:
+        return False
+    return made.authority.exists() and made.key.exists() and age < (_LIFETIME - _REST).total_seconds()

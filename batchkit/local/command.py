@@ -8,6 +8,8 @@ import os
 import signal
 from collections.abc import Mapping, Sequence
 
+from batchkit.local.environment import HIDDEN
+
 # How long COMMAND may take to end by itself after a Ctrl-C, and then after being asked by SIGTERM.
 _INTERRUPTED_SECONDS = 5.0
 _ASKED_SECONDS = 5.0
@@ -29,13 +31,14 @@ class Command:
 
     @classmethod
     async def start(cls, words: Sequence[str], environment: Mapping[str, str]) -> Command:
-        """Start COMMAND with `environment` added to this process's own.
+        """Start COMMAND with `environment` added to this process's own, without what would lead it elsewhere.
 
         Raises:
             CommandError: there is no such program, or it may not be run.
         """
         try:
-            return cls(await asyncio.create_subprocess_exec(*words, env=os.environ | dict(environment)))
+            own = {name: value for name, value in os.environ.items() if name not in HIDDEN}
+            return cls(await asyncio.create_subprocess_exec(*words, env=own | dict(environment)))
         except FileNotFoundError:
             raise CommandError(f"{words[0]}: command not found", 127) from None
         except OSError as error:

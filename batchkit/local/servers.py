@@ -17,12 +17,18 @@ _STOP_SECONDS = 3
 _BACKLOG = 2048
 
 
-def bind() -> socket.socket:
-    """Return a socket bound to a free port of 127.0.0.1, so that its address is final before anything runs."""
+def bind(port: int = 0) -> socket.socket:
+    """Return a socket bound to that port of 127.0.0.1, or to a free one where it is 0 or taken.
+
+    So every address is final before anything runs.
+    """
     # With its protocol named, or asyncio leaves Nagle's delay on: 40 ms a call.
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    bound.bind(("127.0.0.1", 0))
+    try:
+        bound.bind(("127.0.0.1", port))
+    except OSError:
+        bound.bind(("127.0.0.1", 0))
     bound.listen(_BACKLOG)
     return bound
 

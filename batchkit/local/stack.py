@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
+import os
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlsplit
 
 from batchkit.local import certificates as tls
 from batchkit.local.azurite import process as azurite
 from batchkit.local.config import CONTAINERS, LocalConfig, SharedKey
+from batchkit.local.environment import handed_out
+from batchkit.local.folder import State
 from batchkit.local.guard import MARK
 from batchkit.local.identity import Identity
+from batchkit.local.kept import keep, recall
+from batchkit.local.options import Options
 from batchkit.local.record import recorded
 from batchkit.local.servers import Server, address, bind
-from batchkit.local.state import State
 from batchkit.local.tokens import STORAGE_AUDIENCE, Tokens
-
-if TYPE_CHECKING:
-    from batchkit.local.supervisor import Options
 
 _STOP_SECONDS = 10
 _SHARED_KEY_ACCOUNT = "batchkitlocal"
@@ -52,11 +53,12 @@ async def start(
     """
     certificates = await asyncio.to_thread(tls.make, state.folder / "tls")
     marked = {MARK: mark}
-    starting = asyncio.create_task(azurite.start(state.folder / "azurite", certificates, marked))
+    before = recall(state.folder)
+    starting = asyncio.create_task(azurite.start(state.folder / "azurite", certificates, marked, before.blob_port))
     create = await asyncio.to_thread(_load_batch)  # its imports cost no time of their own this way
     blobs = await starting
     stack.push_async_callback(_bounded, blobs.stop)
-    batch, arm, metadata = bind(), bind(), bind()
+    batch, arm, metadata = (bind(port) for port in (before.batch_port, before.arm_port, before.metadata_port))
     config = LocalConfig(
         speed=options.speed,
         state_dir=state.folder,
@@ -64,8 +66,8 @@ async def start(
         blob_url=blobs.url,
         arm_url=f"https://{address(arm)}",
         ca_file=certificates.authority,
-        tokens=Tokens(),
-        shared_key=_new_key() if options.allow_shared_key else None,
+        tokens=Tokens(before.token_secret, before.tenant_id),
+        shared_key=SharedKey(_SHARED_KEY_ACCOUNT, before.batch_key) if options.allow_shared_key else None,
         faults=options.faults,
         keep=state.keep,
         mark=marked,
@@ -74,7 +76,7 @@ async def start(
     service = create(config)
     await service.start()
     stack.push_async_callback(_bounded, service.stop)
-    identity = Identity(config.tokens)
+    identity = Identity(config.tokens, before.client_id, before.path_secret)
     servers = [
         Server(recorded(service.batch_app), batch, certificates),
         Server(recorded(service.arm_app), arm, certificates),
@@ -83,7 +85,11 @@ async def start(
     stack.push_async_callback(_stop_all, servers)
     for server in servers:
         await server.start()
-    environment = _environment(config, identity, address(metadata))
+    if state.keep:
+        batch_port, arm_port, metadata_port = (bound.getsockname()[1] for bound in (batch, arm, metadata))
+        now = replace(before, batch_port=batch_port, arm_port=arm_port, metadata_port=metadata_port)
+        keep(state.folder, replace(now, blob_port=urlsplit(blobs.url).port or 0))
+    environment = handed_out(config, identity, address(metadata), os.environ)
     return Running(environment, _watch(blobs, servers))
 
 
@@ -98,12 +104,6 @@ def _make_containers(config: LocalConfig) -> None:
     azurite.make_containers(config.blob_url, token, config.ca_file, CONTAINERS)
 
 
-def _new_key() -> SharedKey:
-    import base64
-
-    return SharedKey(_SHARED_KEY_ACCOUNT, base64.b64encode(secrets.token_bytes(64)).decode())
-
-
 async def _stop_all(servers: list[Server]) -> None:
     await asyncio.gather(*(_bounded(server.stop) for server in servers))
 
@@ -112,31 +112,6 @@ async def _bounded(stop: Callable[[], Awaitable[None]]) -> None:
     """Stop one service, and never let a slow or broken one keep the others from stopping."""
     with contextlib.suppress(Exception):
         await asyncio.wait_for(stop(), _STOP_SECONDS)
-
-
-def _environment(config: LocalConfig, identity: Identity, metadata: str) -> dict[str, str]:
-    environment = {
-        "BATCHKIT_PROFILE": "local",
-        "BATCHKIT_BATCH_URL": config.batch_url,
-        "BATCHKIT_BLOB_URL": config.blob_url,
-        "BATCHKIT_ARM_URL": config.arm_url,
-        "BATCHKIT_CA_FILE": str(config.ca_file),
-        "BATCHKIT_SPEED": f"{config.speed:g}",
-        "AZURE_POD_IDENTITY_AUTHORITY_HOST": f"http://{metadata}/{identity.secret}",
-        "AZURE_CLIENT_ID": identity.client_id,
-        "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
-    }
-    return environment | _key_environment(config)
-
-
-def _key_environment(config: LocalConfig) -> dict[str, str]:
-    if config.shared_key is None:
-        return {}
-    return {
-        "AZURE_BATCH_ACCOUNT": config.shared_key.account,
-        "AZURE_BATCH_ACCESS_KEY": config.shared_key.key,
-        "AZURE_BATCH_ENDPOINT": config.batch_url,
-    }
 
 
 def _watch(blobs: azurite.Azurite, servers: list[Server]) -> asyncio.Future[str]:

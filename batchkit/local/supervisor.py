@@ -16,29 +16,19 @@ import sys
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from batchkit.local.azurite.process import AzuriteError
 from batchkit.local.command import Command, CommandError
+from batchkit.local.environment import HIDDEN, unproxied
+from batchkit.local.folder import State, StateError, claim
 from batchkit.local.guard import MARK, finish
+from batchkit.local.options import Options
 from batchkit.local.stack import Running, start
-from batchkit.local.state import State, StateError, claim
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PARENT_SECONDS = 0.5
 _GUARD_SECONDS = 15
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the command line says: the clock, the state's folder, account keys, a fault plan, and COMMAND's words."""
-
-    speed: float = 1.0
-    state: Path | None = None
-    allow_shared_key: bool = False
-    faults: Path | None = None
-    command: tuple[str, ...] = ()
 
 
 def supervise(options: Options, early: Sequence[int] = ()) -> int:
@@ -52,6 +42,7 @@ def supervise(options: Options, early: Sequence[int] = ()) -> int:
         state = claim(options.state)
     except StateError as error:
         return _fail(str(error), 2)
+    os.environ.update(unproxied(os.environ))  # for the clients inside: they speak to this machine
     run = uuid.uuid4().hex
     guard = _start_guard(run, state)
     supervisor = _Supervisor(options, state, ":".join(filter(None, (os.environ.get(MARK), run))), early)
@@ -117,6 +108,8 @@ class _Supervisor:
                 return _fail(str(error), 1)
             except CommandError as error:
                 return _fail(str(error), error.exit_code)
+            except OSError as error:
+                return _fail(f"The local Azure can't go on in {self.state.folder}: {error.strerror or error}.", 1)
 
     async def _attend(self, running: Running) -> int:
         """Stay while COMMAND runs, or until a signal comes; a service that ends by itself ends all."""
@@ -180,7 +173,8 @@ def _guard_finishes(guard: subprocess.Popen[bytes], hurried: bool) -> bool:
 
 def _show(environment: dict[str, str]) -> None:
     try:
-        print(*(f"export {name}={value}" for name, value in environment.items()), sep="\n", flush=True)
+        print(*(f"export {name}={value}" for name, value in environment.items()), sep="\n")
+        print("unset", *HIDDEN, flush=True)
     except BrokenPipeError:  # whoever reads has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     print("The local Azure is up; Ctrl-C stops it.", file=sys.stderr)

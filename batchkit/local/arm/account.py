@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from batchkit.local.batch.formats import Json, stamp
-from batchkit.local.batch.jobs import JOB_QUOTA
-from batchkit.local.batch.pools import POOL_QUOTA
-from batchkit.local.batch.state import State
+from batchkit.local.batch.engine.jobs import JOB_QUOTA
+from batchkit.local.batch.engine.pools import POOL_QUOTA
+from batchkit.local.resources.site import Site
+from batchkit.local.wire.formats import Json, stamp
 
 LOCATION = "local"
 _FAMILIES = (
@@ -19,11 +19,11 @@ _FAMILIES = (
 )
 
 
-def account(state: State, resource_id: str, name: str) -> Json:
+def account(site: Site, resource_id: str, name: str) -> Json:
     """Return the account's resource."""
-    modes = ["AAD", "SharedKey"] if state.config.shared_key is not None else ["AAD"]
-    storage = state.config.blob_url.rstrip("/").rpartition("/")[2]
-    quota = state.resources.knobs
+    modes = ["AAD", "SharedKey"] if site.batch.config.shared_key is not None else ["AAD"]
+    storage = site.batch.config.blob_url.rstrip("/").rpartition("/")[2]
+    quota = site.resources.knobs
     prefix = resource_id.partition("/providers/")[0]
     return {
         "id": resource_id,
@@ -33,8 +33,8 @@ def account(state: State, resource_id: str, name: str) -> Json:
         "tags": {},
         "identity": {"type": "None"},
         "properties": {
-            "accountEndpoint": urlsplit(state.config.batch_url).netloc,
-            "nodeManagementEndpoint": urlsplit(state.config.batch_url).netloc,
+            "accountEndpoint": urlsplit(site.batch.config.batch_url).netloc,
+            "nodeManagementEndpoint": urlsplit(site.batch.config.batch_url).netloc,
             "provisioningState": "Succeeded",
             "poolAllocationMode": "BatchService",
             "publicNetworkAccess": "Enabled",

@@ -5,35 +5,38 @@ Any subscription, resource group and account name is taken; all of them mean the
 
 from __future__ import annotations
 
-import json
 import re
-import uuid
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from batchkit.local.arm import shapes
 from batchkit.local.arm.account import account
-from batchkit.local.batch import allocation, pools
-from batchkit.local.batch.checks import check_interval, check_start_task
-from batchkit.local.batch.errors import BatchError, error
-from batchkit.local.batch.faults import Dropped, Hangup
-from batchkit.local.batch.formats import Json, touch
-from batchkit.local.batch.state import Pool, State, log
+from batchkit.local.batch.engine import allocation, pools
+from batchkit.local.batch.engine.autoscale import DEFAULT_INTERVAL
+from batchkit.local.batch.state.model import Pool
+from batchkit.local.batch.state.state import log
 from batchkit.local.resources import access, image_routes, routes
+from batchkit.local.resources.answers import body_of, reply
+from batchkit.local.resources.site import Site
 from batchkit.local.tokens import ARM_AUDIENCE, AuthenticationFailed
+from batchkit.local.wire.checks import check_targets
+from batchkit.local.wire.errors import BatchError, error
+from batchkit.local.wire.formats import Json
+from batchkit.local.wire.hangup import Dropped, Hangup
 
 _ACCOUNT = "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Batch/batchAccounts/{account}"
 _OLD_AUDIENCE = "https://management.core.windows.net/"
 _GUID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", re.IGNORECASE)
-Handler = Callable[[State, Request], Awaitable[Response]]
+_CHANGED = ("displayName", "metadata", "startTask", "networkConfiguration", "taskSlotsPerNode", "upgradePolicy")
+Handler = Callable[[Site, Request], Awaitable[Response]]
 
 
-def make_app(state: State) -> Starlette:
+def make_app(site: Site) -> Starlette:
     """Return the ASGI application of Resource Manager's calls."""
     pool = f"{_ACCOUNT}/pools/{{pool}}"
     table: list[tuple[str, str, Handler]] = [
@@ -48,26 +51,28 @@ def make_app(state: State) -> Starlette:
         ("POST", f"{pool}/stopResize", stop_resize),
     ]
     everyone = [*routes.table(), *table, *routes.general()]
-    mounted = [*image_routes.links(state), *(_route(state, *entry) for entry in everyone)]
+    mounted = [*image_routes.links(site), *(_route(site, *entry) for entry in everyone)]
     everything = ["GET", "PUT", "PATCH", "DELETE", "POST", "HEAD"]
-    mounted.append(Route("/{rest:path}", _guarded(state, unknown), methods=everything))
+    mounted.append(Route("/{rest:path}", _guarded(site, unknown), methods=everything))
     return Starlette(routes=mounted)
 
 
-def _route(state: State, method: str, path: str, handler: Handler) -> Route:
-    return Route(path, _guarded(state, handler), methods=[method], name=handler.__name__)
+def _route(site: Site, method: str, path: str, handler: Handler) -> Route:
+    return Route(path, _guarded(site, handler), methods=[method], name=handler.__name__)
 
 
-def _guarded(state: State, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+def _guarded(site: Site, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
-            claims = _gate(state, request)
-            access.check_management(state, request, claims)
-            await state.faults.before(f"arm_{handler.__name__}")
-            return await handler(state, request)
+            claims = _gate(site, request)
+            access.check_management(site.resources, request, claims)
+            await site.batch.faults.before(f"arm_{handler.__name__}")
+            answer = await handler(site, request)
+            site.batch.faults.after(f"arm_{handler.__name__}")
+            return answer
         except BatchError as failure:
             return refusal(failure)
-        except Dropped:
+        except (Dropped, ClientDisconnect):
             return Hangup()
         except Exception:
             log.exception("%s failed", handler.__name__)
@@ -76,10 +81,10 @@ def _guarded(state: State, handler: Handler) -> Callable[[Request], Awaitable[Re
     return endpoint
 
 
-def _gate(state: State, request: Request) -> Json:
-    if request.headers.get("host") != urlsplit(state.config.arm_url).netloc:
+def _gate(site: Site, request: Request) -> Json:
+    if request.headers.get("host") != urlsplit(site.batch.config.arm_url).netloc:
         raise error("InvalidHostHeader", "The Host header is not this service's.", 400)
-    claims = _authenticate(state, request.headers.get("authorization"))
+    claims = _authenticate(site, request.headers.get("authorization"))
     if "api-version" not in request.query_params:
         text = "The api-version query parameter (?api-version=) is required for all requests."
         raise error("MissingApiVersionParameter", text, 400)
@@ -89,14 +94,14 @@ def _gate(state: State, request: Request) -> Json:
     return claims
 
 
-def _authenticate(state: State, authorization: str | None) -> Json:
+def _authenticate(site: Site, authorization: str | None) -> Json:
     if not authorization:
         raise error("AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.", 401)
     try:
-        return state.config.tokens.verify(authorization, ARM_AUDIENCE)
+        return site.batch.config.tokens.verify(authorization, ARM_AUDIENCE)
     except AuthenticationFailed as failure:
         try:
-            return state.config.tokens.verify(authorization, _OLD_AUDIENCE)
+            return site.batch.config.tokens.verify(authorization, _OLD_AUDIENCE)
         except AuthenticationFailed:
             raise error("InvalidAuthenticationToken", failure.reason, 401) from None
 
@@ -111,15 +116,10 @@ def refusal(failure: BatchError) -> Response:
     headers = dict(failure.headers)
     if failure.status == 401:
         headers["WWW-Authenticate"] = f'Bearer authorization_uri="{ARM_AUDIENCE}", error="invalid_token"'
-    return _json(body, failure.status, headers)
+    return reply(body, failure.status, headers)
 
 
-def _json(body: Json, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    common = {"x-ms-request-id": str(uuid.uuid4()), **(headers or {})}
-    return Response(json.dumps(body), status, common, "application/json; charset=utf-8")
-
-
-async def unknown(_state: State, request: Request) -> Response:
+async def unknown(_site: Site, request: Request) -> Response:
     """Answer a call that is not implemented, by its name."""
     text = f"The local Azure does not implement {request.method} {request.url.path} of Resource Manager."
     raise error("NotImplemented", text, 501)
@@ -129,9 +129,9 @@ def _account_id(request: Request) -> str:
     return _ACCOUNT.format(**request.path_params)
 
 
-def _found(state: State, request: Request) -> Pool:
+def _found(site: Site, request: Request) -> Pool:
     name = request.path_params["pool"]
-    pool = state.pools.get(name.lower())
+    pool = site.batch.pools.get(name.lower())
     if pool is None:
         text = (
             f"The resource 'Microsoft.Batch/batchAccounts/{request.path_params['account']}/pools/{name}' was not found."
@@ -142,17 +142,7 @@ def _found(state: State, request: Request) -> Pool:
 
 def _shown(pool: Pool, request: Request) -> Response:
     body = shapes.to_arm(pool, f"{_account_id(request)}/pools/{pool.id}")
-    return _json(body, headers={"ETag": body["etag"]})
-
-
-async def _body(request: Request) -> Json:
-    try:
-        body = await request.json()
-    except ValueError:
-        raise error("InvalidRequestContent", "The request content is not valid JSON.", 400) from None
-    if not isinstance(body, dict):
-        raise error("InvalidRequestContent", "The request content must be a JSON object.", 400)
-    return body
+    return reply(body, headers={"ETag": body["etag"]})
 
 
 def _check_match(pool: Pool | None, request: Request) -> None:
@@ -167,59 +157,56 @@ def _tag(header: str) -> str:
     return header.strip().removeprefix("W/").strip('"')
 
 
-async def get_account(state: State, request: Request) -> Response:
+async def get_account(site: Site, request: Request) -> Response:
     """Show the account."""
-    shown = account(state, _account_id(request), request.path_params["account"])
-    return _json(access.provisioned_account(state, shown))
+    shown = account(site, _account_id(request), request.path_params["account"])
+    return reply(access.provisioned_account(site.resources, shown))
 
 
-async def list_pools(state: State, request: Request) -> Response:
+async def list_pools(site: Site, request: Request) -> Response:
     """List the account's pools."""
     base = f"{_account_id(request)}/pools"
-    return _json({"value": [shapes.to_arm(p, f"{base}/{p.id}") for p in state.pools.values()]})
+    return reply({"value": [shapes.to_arm(p, f"{base}/{p.id}") for p in site.batch.pools.values()]})
 
 
-async def get_pool(state: State, request: Request) -> Response:
+async def get_pool(site: Site, request: Request) -> Response:
     """Show a pool."""
-    return _shown(_found(state, request), request)
+    return _shown(_found(site, request), request)
 
 
-async def put_pool(state: State, request: Request) -> Response:
+async def put_pool(site: Site, request: Request) -> Response:
     """Create a pool; one that exists already takes the changes that a pool can take."""
-    name, body = request.path_params["pool"], await _body(request)
-    present = state.pools.get(name.lower())
+    name, body = request.path_params["pool"], await body_of(request)
+    present = site.batch.pools.get(name.lower())
     _check_match(present, request)
     properties = body.get("properties") or {}
     if present is not None:
-        return _changed(state, present, body, request)
+        return _changed(site, present, body, request)
     identity = shapes.identity_to_data_plane(body.get("identity"))
-    access.check_assign(state, request, identity)
+    access.check_assign(site.resources, request, identity)
     data = shapes.to_data_plane(name, properties)
-    pool = pools.create(state, data, identity, shapes.deallocation_option(properties))
+    pool = pools.create(site.batch, data, identity, shapes.deallocation_option(properties))
     return _shown(pool, request)
 
 
-async def patch_pool(state: State, request: Request) -> Response:
+async def patch_pool(site: Site, request: Request) -> Response:
     """Change the properties that the body names."""
-    pool = _found(state, request)
+    pool = _found(site, request)
     _check_match(pool, request)
-    return _changed(state, pool, await _body(request), request)
+    return _changed(site, pool, await body_of(request), request)
 
 
-def _changed(state: State, pool: Pool, body: Json, request: Request) -> Response:
-    if pool.doc["state"] == "deleting":
-        raise error("PoolBeingDeleted")
+def _changed(site: Site, pool: Pool, body: Json, request: Request) -> Response:
+    pools.check_usable(pool)
     properties = body.get("properties") or {}
     _refuse_immutable(pool, properties)
-    check_start_task(properties.get("startTask"))
-    for key in ("displayName", "metadata", "startTask", "networkConfiguration", "taskSlotsPerNode", "upgradePolicy"):
-        if properties.get(key) is not None:
-            pool.doc[key] = properties[key]
+    fresh = {key: properties[key] for key in _CHANGED if properties.get(key) is not None}
     if body.get("identity"):
-        pool.doc["identity"] = shapes.identity_to_data_plane(body["identity"])
-    if properties.get("scaleSettings"):
-        _scale(state, pool, properties)
-    state.save_pool(pool)
+        fresh["identity"] = shapes.identity_to_data_plane(body["identity"])
+    scale = _scale(properties)
+    pools.change(site.batch, pool, fresh)
+    if scale is not None:
+        _rescale(site, pool, scale, shapes.deallocation_option(properties))
     return _shown(pool, request)
 
 
@@ -231,62 +218,57 @@ def _refuse_immutable(pool: Pool, properties: Json) -> None:
             raise error("PropertyCannotBeUpdated", text, 400)
 
 
-def _scale(state: State, pool: Pool, properties: Json) -> None:
-    fresh = shapes.scale_to_data_plane(properties["scaleSettings"])
-    if fresh.get("enableAutoScale"):
-        allocation.check_formula(fresh["autoScaleFormula"])
-        check_interval(fresh.get("autoScaleEvaluationInterval"))
-        pool.doc.update(autoScaleEvaluationInterval=allocation.DEFAULT_INTERVAL, enableAutoScale=True)
-        pool.doc.pop("resizeTimeout", None)
-        pool.doc.update(fresh)
-        allocation.start_autoscale(state, pool)
+def _scale(properties: Json) -> Json | None:
+    """Return the scale settings that a body changes, checked, None when it changes none."""
+    if not properties.get("scaleSettings"):
+        return None
+    scale = shapes.scale_to_data_plane(properties["scaleSettings"])
+    pools.check_scale(scale)
+    check_targets(scale)
+    return scale
+
+
+def _rescale(site: Site, pool: Pool, scale: Json, option: str) -> None:
+    if scale.get("enableAutoScale"):
+        interval = scale.get("autoScaleEvaluationInterval") or DEFAULT_INTERVAL
+        pools.enable_autoscale(site.batch, pool, scale["autoScaleFormula"], interval)
         return
-    allocation.stop_autoscale(pool)
-    for key in ("autoScaleFormula", "autoScaleEvaluationInterval", "autoScaleRun"):
-        pool.doc.pop(key, None)
-    pool.doc.update(enableAutoScale=False, resizeTimeout=fresh.get("resizeTimeout", allocation.DEFAULT_TIMEOUT))
-    targets = (int(fresh["targetDedicatedNodes"]), int(fresh["targetLowPriorityNodes"]))
-    allocation.set_targets(state, pool, *targets, option=shapes.deallocation_option(properties))
+    pools.disable_autoscale(site.batch, pool, scale.get("resizeTimeout"))
+    targets = (int(scale["targetDedicatedNodes"]), int(scale["targetLowPriorityNodes"]))
+    allocation.set_targets(site.batch, pool, *targets, option=option)
 
 
-async def delete_pool(state: State, request: Request) -> Response:
+async def delete_pool(site: Site, request: Request) -> Response:
     """Delete a pool; one that is not there counts as deleted."""
-    pool = state.pools.get(request.path_params["pool"].lower())
+    pool = site.batch.pools.get(request.path_params["pool"].lower())
     if pool is None:
         return Response(status_code=204)
-    if pool.doc["state"] == "active":
-        pools.delete(state, pool)
-    return _deleting(state, request)
+    pools.delete(site.batch, pool)
+    return _deleting(site, request)
 
 
-def _deleting(state: State, request: Request) -> Response:
+def _deleting(site: Site, request: Request) -> Response:
     path = f"{_account_id(request)}/poolOperationResults/{request.path_params['pool']}"
-    where = f"{state.config.arm_url.rstrip('/')}{path}?{request.url.query}"
+    where = f"{site.url}{path}?{request.url.query}"
     return Response(status_code=202, headers={"Location": where, "Retry-After": "1"})
 
 
-async def delete_result(state: State, request: Request) -> Response:
+async def delete_result(site: Site, request: Request) -> Response:
     """Say how a pool's deletion goes: 202 until it is gone."""
-    if request.path_params["pool"].lower() in state.pools:
-        return _deleting(state, request)
+    if request.path_params["pool"].lower() in site.batch.pools:
+        return _deleting(site, request)
     return Response(status_code=204)
 
 
-async def disable_auto_scale(state: State, request: Request) -> Response:
+async def disable_auto_scale(site: Site, request: Request) -> Response:
     """Disable a pool's autoscale; it keeps its size."""
-    pool = _found(state, request)
-    allocation.stop_autoscale(pool)
-    for key in ("autoScaleFormula", "autoScaleEvaluationInterval", "autoScaleRun"):
-        pool.doc.pop(key, None)
-    pool.doc.update(enableAutoScale=False, resizeTimeout=allocation.DEFAULT_TIMEOUT)
-    state.save_pool(pool)
+    pool = _found(site, request)
+    pools.disable_autoscale(site.batch, pool)
     return _shown(pool, request)
 
 
-async def stop_resize(state: State, request: Request) -> Response:
+async def stop_resize(site: Site, request: Request) -> Response:
     """Stop a pool's resize."""
-    pool = _found(state, request)
-    if pool.doc["allocationState"] == "resizing":
-        allocation.stop_resize(state, pool)
-        touch(pool.doc)
+    pool = _found(site, request)
+    pools.stop_resize(site.batch, pool)
     return _shown(pool, request)

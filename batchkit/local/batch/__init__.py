@@ -17,6 +17,6 @@ __all__ = ["create"]
 
 def create(config: LocalConfig) -> Service:
     """Return the service of one running local Azure; nothing runs before `start`."""
-    from batchkit.local.batch.service import Service
+    from batchkit.local.batch.service import Service  # the whole of it, which its parts do not need
 
     return Service(config)

@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 from batchkit.local.batch import service  # noqa: F401 - registers every handler
-from batchkit.local.batch.call import HANDLERS, OPERATIONS
-from batchkit.local.batch.faults import KINDS, Fault
-from batchkit.local.batch.formats import Json
+from batchkit.local.batch.api.call import HANDLERS, OPERATIONS
+from batchkit.local.batch.state.fault_plan import KINDS, SETTINGS
+from batchkit.local.wire.formats import Json
 
 _NO_MACHINE = "a node is a folder of this machine, not a machine"
 NOTES = {
@@ -39,7 +37,8 @@ _FAULTS = """
 
 `batchkit local --faults FILE` takes a TOML file of `[[fault]]` tables; at run time the same as JSON goes
 by PUT (replace), POST (add) or DELETE to `/_local/faults` on the Batch address, with a Batch token.
-The first `after` matching events pass, the next `times` are met (1; -1 is for ever).
+The first `after` matching events pass, the next `times` are met (1; -1 is for ever), or all within
+`lasts` real seconds.
 
 ```toml
 [[fault]]
@@ -49,6 +48,15 @@ times = 3
 retry_after = 2
 ```
 
+"""
+_TASKS = """
+## What tasks find
+
+Each node has a Python of its own, in its folder: `python` finds the worker and every package of the
+environment that the local Azure runs in; what `pip` installs, upgrades or removes changes that node alone, for
+its later tasks too, as on a real node. With `--user` it lands in the task's own folder. The programs of the
+environment itself are not on a task's PATH. A failed task's `failureInfo.details` name the blob, container and
+prefix, or file; `DiskFull` is also what a real full disk of this machine gives.
 """
 
 
@@ -60,13 +68,13 @@ def coverage() -> str:
         for name, entry in OPERATIONS.items()
     ]
     table = "\n".join(["| Operation | Request | Implemented | What differs |", "| --- | --- | --- | --- |", *rows])
-    return f"{_HEAD}{done} of {len(OPERATIONS)} operations.\n\n{table}\n{_faults()}"
+    return f"{_HEAD}{done} of {len(OPERATIONS)} operations.\n\n{table}\n{_faults()}{_TASKS}"
 
 
 def _faults() -> str:
     """Return the section on what the service can be told to do wrong."""
     kinds = "\n".join(f"| {kind} | {text} |" for kind, text in KINDS.items())
-    settings = ", ".join(f"`{field.name}`" for field in fields(Fault))
+    settings = ", ".join(f"`{name}`" for name in SETTINGS)
     return f"{_FAULTS}| kind | What happens |\n| --- | --- |\n{kinds}\n\nSettings of a fault: {settings}.\n"
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
 
-from batchkit.local.batch.formats import stamp
+from batchkit.local.wire.formats import stamp
 
 Json = dict[str, Any]
 

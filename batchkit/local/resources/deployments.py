@@ -11,12 +11,12 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-from batchkit.local.batch.formats import stamp
 from batchkit.local.resources import catalogue
 from batchkit.local.resources.expressions import TemplateError, is_expression
 from batchkit.local.resources.functions import Json, Scope
 from batchkit.local.resources.model import ALWAYS, Resources
 from batchkit.local.resources.templates import DEPLOYMENT, Planned, expand, scope_of
+from batchkit.local.wire.formats import stamp
 
 _OMITTED = object()
 _SENT = ("location", "tags", "sku", "kind", "identity", "properties")

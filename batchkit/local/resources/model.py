@@ -9,16 +9,14 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
+from batchkit.local.batch.state.store import Store
+from batchkit.local.config import LocalConfig
 from batchkit.local.resources import catalogue
 from batchkit.local.resources.roles import KIND as ROLE
 from batchkit.local.resources.roles import Roles
-
-if TYPE_CHECKING:
-    from batchkit.local.batch.store import Store
-    from batchkit.local.config import LocalConfig
 
 Json = dict[str, Any]
 NAMESPACES = ("Microsoft.Batch", "Microsoft.ContainerRegistry", "Microsoft.Insights", "Microsoft.ManagedIdentity",
@@ -108,6 +106,27 @@ class Resources:
     def accounts(self) -> list[str]:
         """Return the ids of the provisioned Batch accounts, all of which mean the one local service."""
         return [doc["id"] for doc in self.of_kind("Microsoft.Batch/batchAccounts")]
+
+    def core_quota(self, dedicated: bool) -> int:
+        """Return how many cores of dedicated or low-priority nodes a pool may have."""
+        return self.knobs.core_quota if dedicated else self.knobs.low_priority_quota
+
+    def has(self, resource_id: str) -> bool:
+        """Return whether there is such a resource."""
+        return self.get(resource_id) is not None
+
+    def may_move_blobs(self, identity: str, verb: str) -> bool:
+        """Return whether an identity may `read` or `write` blobs."""
+        return self.roles.blobs(identity, verb)
+
+    def may_pull(self, identity: str) -> bool:
+        """Return whether an identity may pull images."""
+        return self.roles.pull(identity)
+
+    def may_call(self, principal: str, action: str, data: bool) -> bool:
+        """Return whether a caller may do an action on one of the provisioned accounts; without any, everyone may."""
+        accounts = self.accounts()
+        return not accounts or any(self.roles.allows(principal, action, account, data) for account in accounts)
 
     def set_knobs(self, values: Json) -> Json:
         """Set some knobs; return all of them."""

@@ -10,12 +10,9 @@ import fnmatch
 import json
 import time
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from batchkit.local.resources.catalogue import identity_ids
-
-if TYPE_CHECKING:
-    from batchkit.local.resources.model import Resources
 
 Json = dict[str, Any]
 DEFINITIONS: dict[str, Json] = json.loads(files(__package__).joinpath("roles.json").read_text("utf-8"))
@@ -31,10 +28,20 @@ def covers(patterns: list[str] | tuple[str, ...], action: str) -> bool:
     return any(fnmatch.fnmatch(action.lower(), pattern.lower()) for pattern in patterns)
 
 
+class Documents(Protocol):
+    """The provisioned resources, as far as roles are concerned with them."""
+
+    def governs(self, resource_id: str) -> bool:
+        """Return whether roles count at a resource."""
+
+    def of_kind(self, kind: str) -> list[Json]:
+        """Return the resources of a type."""
+
+
 class Roles:
     """Answers who may do what on the resources of one local Azure."""
 
-    def __init__(self, resources: Resources) -> None:
+    def __init__(self, resources: Documents) -> None:
         self._resources = resources
 
     def allows(self, principal: str, action: str, scope: str, data: bool = False) -> bool:

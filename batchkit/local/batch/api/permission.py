@@ -1,0 +1,32 @@
+"""Whether a caller's roles allow an operation, on an account that was provisioned with roles."""
+
+from __future__ import annotations
+
+from batchkit.local.batch.api.call import OPERATIONS
+from batchkit.local.batch.state.state import State
+from batchkit.local.wire.errors import error
+from batchkit.local.wire.formats import Json
+
+_VERBS = {"GET": "read", "HEAD": "read", "DELETE": "delete"}
+_ACCOUNT = "Microsoft.Batch/batchAccounts"
+
+
+def check_role(state: State, operation: str, claims: Json) -> None:
+    """Check that the caller may do what a call asks; a caller with the account's key may do all.
+
+    Raises:
+        BatchError: InsufficientAccountPermissions, 403.
+    """
+    action, data = _action(OPERATIONS[operation])
+    if claims and not state.subscription.may_call(str(claims["oid"]), action, data):
+        text = f"The caller has no role that allows '{action}' on this account, or it has not spread yet."
+        raise error("InsufficientAccountPermissions", text, Operation=operation, Action=action)
+
+
+def _action(entry: Json) -> tuple[str, bool]:
+    word = entry["url"].split("/")[1]
+    verb = _VERBS.get(entry["method"], "write")
+    if word in ("jobs", "jobschedules"):
+        return f"{_ACCOUNT}/{'jobs' if word == 'jobs' else 'jobSchedules'}/{verb}", True
+    kind = {"applications": "applications/", "supportedimages": ""}.get(word, "pools/")
+    return f"{_ACCOUNT}/{kind}{verb}", False

@@ -1,0 +1,1 @@
+"""What happens by itself: nodes boot, tasks start and end, pools scale, jobs end, schedules make jobs."""

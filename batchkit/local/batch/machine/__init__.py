@@ -1,0 +1,1 @@
+"""Carries out one command on a node: its folder, its files, its process or container."""

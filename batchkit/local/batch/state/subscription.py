@@ -1,0 +1,24 @@
+"""What the subscription around the Batch account allows: the questions that Batch asks, whoever answers them."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Subscription(Protocol):
+    """Quotas, roles and what else is provisioned."""
+
+    def core_quota(self, dedicated: bool) -> int:
+        """Return how many cores of dedicated or low-priority nodes a pool may have."""
+
+    def has(self, resource_id: str) -> bool:
+        """Return whether there is such a resource."""
+
+    def may_move_blobs(self, identity: str, verb: str) -> bool:
+        """Return whether an identity may `read` or `write` blobs."""
+
+    def may_pull(self, identity: str) -> bool:
+        """Return whether an identity may pull images."""
+
+    def may_call(self, principal: str, action: str, data: bool) -> bool:
+        """Return whether a caller may do an action (`data`: a data action) on the account."""

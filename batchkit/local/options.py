@@ -1,0 +1,17 @@
+"""What `batchkit local` was asked to run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says: the clock, the state's folder, account keys, a fault plan, and COMMAND's words."""
+
+    speed: float = 1.0
+    state: Path | None = None
+    allow_shared_key: bool = False
+    faults: Path | None = None
+    command: tuple[str, ...] = ()

@@ -1,0 +1,117 @@
+"""What is an input: one rule, on real folders with all that a file system can hold."""
+
+import os
+import socket
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batchkit import inputs
+from batchkit.errors import ParameterError
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with one good file and much else."""
+    (tmp_path / "a.json").write_text("{}")
+    (tmp_path / "B.JSON").write_text("{}")
+    for name in (".hidden.json", "._a.json", "x.report.json", "X.Report.JSON", "c.jsonl", "d.json.gz", "notes.txt"):
+        (tmp_path / name).write_text("{}")
+    for name in (".ipynb_checkpoints", "x.json", "sub"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "inside.json").write_text("{}")
+    os.mkfifo(tmp_path / "pipe.json")
+    (tmp_path / "gone.json").symlink_to("nowhere")
+    (tmp_path / "self.json").symlink_to("self.json")
+    (tmp_path / "linked.json").symlink_to("a.json")
+    (tmp_path / "sub/up").symlink_to(tmp_path)
+    (tmp_path / "link").symlink_to("sub")
+    return tmp_path
+
+
+def test_every_name_in_a_folder_is_an_input_or_left_out_with_a_reason(folder):
+    found = inputs.find(folder)
+    assert sorted(found.files) == [
+        "B.JSON",
+        "a.json",
+        "link/inside.json",
+        "linked.json",
+        "sub/inside.json",
+        "x.json/inside.json",
+    ]
+    reasons = {one.name: one.reason for one in found.left_out}
+    assert reasons == {
+        ".hidden.json": "hidden",
+        "._a.json": "hidden",
+        ".ipynb_checkpoints": "a hidden folder",
+        "x.report.json": "a report",
+        "X.Report.JSON": "a report",
+        "c.jsonl": "not *.json",
+        "d.json.gz": "not *.json",
+        "notes.txt": "not *.json",
+        "pipe.json": "a named pipe",
+        "gone.json": "a link to nothing",
+        "self.json": "a link to nothing",
+        "link/up": "a link back to a folder above it",
+        "sub/up": "a link back to a folder above it",
+    }
+    assert {one.state for one in found.left_out} == {"left_out"}
+
+
+def test_a_socket_and_a_device_are_left_out(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("a.json").write_text("{}")
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind("s.json")
+        Path("null.json").symlink_to("/dev/null")
+        found = inputs.find(Path("."))
+    assert {one.name: one.reason for one in found.left_out} == {"s.json": "a socket", "null.json": "a device"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="changes the user, which needs root")
+def test_what_may_not_be_read_is_named(tmp_path):
+    for name in ("a.json", "secret.json", "closed/b.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("{}")
+    (tmp_path / "secret.json").chmod(0)
+    (tmp_path / "closed").chmod(0)
+    for above in (tmp_path, *tmp_path.parents[:2]):
+        above.chmod(0o755)
+    with ProcessPoolExecutor(1, initializer=os.setresuid, initargs=(NOBODY,) * 3) as nobody:
+        found = nobody.submit(inputs.find, tmp_path).result(60)
+    assert list(found.files) == ["a.json"]
+    assert {one.name: one.state for one in found.left_out} == {"closed/": "left_out", "secret.json": "refused"}
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda p: None, "does not exist"),
+        (lambda p: p.mkdir(), "it is empty"),
+        (lambda p: (p.mkdir(), (p / "c.jsonl").touch(), (p / ".x.json").touch()), "1 hidden, 1 not *.json"),
+        (lambda p: p.symlink_to("nothing"), "a link to nothing"),
+        (os.mkfifo, "a named pipe"),
+    ],
+)
+def test_a_path_without_an_input_is_one_line_that_says_what_is_there(tmp_path, make, said):
+    make(tmp_path / "data")
+    with pytest.raises(ParameterError) as raised:
+        inputs.find(tmp_path / "data")
+    assert said in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_one_file_is_an_input_by_its_name(tmp_path):
+    (tmp_path / "one.JSON").write_text("{}")
+    assert list(inputs.find(tmp_path / "one.JSON").files) == ["one.JSON"]
+
+
+@given(st.text("aj.soNJrept/", min_size=1, max_size=20))
+def test_a_report_of_an_input_is_no_input(name):
+    if inputs.why_not(name) is None:
+        assert inputs.why_not(inputs.report_name(name)) == "a report"
