@@ -1,7 +1,7 @@
 """What a state folder keeps of how the local Azure was reached, so that clients see a restart as a short outage.
 
 Ports, the signing secret and the identity's secret path are taken again where that is possible; a port that somebody
-else has by now is replaced by a free one. No account key is kept, and a temporary folder keeps nothing, since nothing comes back to it.
+else has by now is replaced by a free one. No account key is kept, and a temporary folder keeps nothing at all.
 """
 
 from __future__ import annotations
