@@ -11,10 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from node import shards
+from node.analysts import put_together
 from node.contract import RejectedFile, kind_left_out, left_out, report_name
 from node.inputs import Input, find_inputs, open_input
 from node.reading import Columns, Outcome, read_tasks
+from node.samples import generate
+from node.settings import Settings
 from node.shards import Task
+from node.worker import Worker
 
 GOOD = json.dumps({"transactions": []})
 NOBODY = "65534"
@@ -332,3 +337,20 @@ def test_odd_names_are_one_line_each_and_none_is_another(folder: Path) -> None:
         b"a.report.json", b"x\ny.report.json", b"\xff.report.json", b"\xfe.report.json", b"\x1b[2J.report.json",
         b"caf\xc3\xa9.report.json", b"task.partial",
     }  # fmt: skip
+
+
+def test_a_large_file_cut_short_between_its_two_readers_is_rejected(folder: Path) -> None:
+    generate(400, 1, 4, folder / "large")
+    (source,) = find_inputs([folder / "large"]).inputs
+    size = source.path.stat().st_size
+    pair = shards.halves(source, size // 2)
+    assert pair
+    os.truncate(source.path, size * 2 // 3)
+    workers = [Worker(folder / "out", Settings()) for _ in pair]
+    for worker, task in zip(workers, pair, strict=True):
+        worker.run(read_tasks([task]))
+    put_together(workers[0], workers[0].halves[0], workers[1].halves[0])
+    report = json.loads((folder / "out" / source.report).read_bytes())
+    assert report["status"] == "rejected"
+    assert report["rejection"]["reason"].startswith("the file ends")
+    assert [(entry.name, entry.bytes) for entry in workers[0].total.sources] == [(source.name, size * 2 // 3)]
