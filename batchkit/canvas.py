@@ -16,7 +16,7 @@ import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -26,6 +26,8 @@ Unit: TypeAlias = Literal["count", "money", "percent"] | Callable[[float], str]
 
 GREY, PALE, FAINT = "#5f6b76", "#c3ccd5", "#f5f7f9"
 _LETTER = 0.085  # inches
+_TITLE = 160  # characters
+_FIRST_DAY, _LAST_DAY = -719162.0, 2932896.0  # of the calendar, as matplotlib counts: 1970-01-01 is 0
 _SCALES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 
 
@@ -101,12 +103,15 @@ def new_axes(height: float, look: Look) -> Axes:
 
 def _wrapped(title: str, ax: Axes | None) -> str:
     letters = 9 * plt.rcParams["figure.figsize"][0] if ax is None else 11 * width_of(ax)
-    return "\n".join(fill(clean(part), max(int(letters), 12)) for part in title.splitlines())
+    return "\n".join(fill(name_of(part, _TITLE), max(int(letters), 12)) for part in title.splitlines()[:4])
 
 
 def nothing(ax: Axes) -> Axes:
-    """Say that there is nothing to show."""
+    """Say that there is nothing to show, and take no more room for it than that needs."""
     ax.set_axis_off()
+    figure = ax.get_figure(root=True)
+    if figure is not None and not any(other.axison for other in figure.axes):
+        figure.set_figheight(1.0)
     ax.text(0.5, 0.5, "nothing to show", transform=ax.transAxes, ha="center", va="center", color=GREY)
     return ax
 
@@ -128,7 +133,7 @@ def say(value: float, unit: Unit) -> str:
 def _short(value: float) -> str:
     size, letter = next(((s, c) for s, c in _SCALES if abs(value) >= s * 0.9995), (1.0, ""))
     number = value / size
-    return (f"{number:.3g}" if 1e-4 <= abs(number) < 999.5 else f"{number:,.0f}") + letter
+    return (f"{number:.3g}" if 1e-4 <= abs(number) < 999.5 or abs(number) >= 1e9 else f"{number:,.0f}") + letter
 
 
 def name_of(value: object, limit: int = 200) -> str:
@@ -210,6 +215,11 @@ def formatter(unit: Unit) -> FuncFormatter:
 def moment_axis(ax: Axes, moments: Column) -> None:
     """Write the x axis as dates that name the year once, if it holds moments."""
     if moments.dtype.kind == "M":
+        first, last = (float(date2num(moments.iloc[place])) for place in (0, -1))  # type: ignore[no-untyped-call]
+        if first == last:  # matplotlib would show years around a day, or go beyond the calendar's end
+            ax.set_xlim(max(first - 1, _FIRST_DAY), min(last + 1, _LAST_DAY))
+            ax.set_xticks([first], [f"{moments.iloc[0]:%Y-%m-%d}"])
+            return
         locator = AutoDateLocator(minticks=3, maxticks=9)  # type: ignore[no-untyped-call]
         ax.xaxis.set_major_locator(locator)
         ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]

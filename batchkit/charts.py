@@ -7,6 +7,7 @@ Names and titles are text: a `$` in one is a dollar. Colours, fonts and grid com
 """
 
 from collections.abc import Collection, Sequence
+from math import ceil
 from typing import Any, Unpack
 
 import numpy as np
@@ -16,6 +17,8 @@ from matplotlib.axes import Axes
 from batchkit import canvas
 from batchkit.canvas import GREY, PALE, Look, Table, Unit
 from batchkit.gantt import timeline
+
+_BARS, _COLUMNS, _CELLS = 100, 500, 60  # at most so many bars, columns, cells a side, whatever the table holds
 
 __all__ = ["bars", "columns", "heat", "line", "pareto", "steps", "timeline"]
 
@@ -33,10 +36,11 @@ def bars(
 ) -> Axes:
     """Draw y as horizontal bars by name x, the largest first; beyond the `top`, all others are one grey bar.
 
-    `share` adds each bar's share of the sum; `highlight` names the bars that keep their colour.
+    There are 100 bars at most. `share` adds each bar's share of the sum, where none is below 0; `highlight` names
+    the bars that keep their colour.
     """
     every = canvas.with_numbers(canvas.table(frame, x=x, y=y), "y").sort_values("y", ascending=False, kind="stable")
-    data = _keep_top(every, top)
+    data = _keep_top(every, _BARS if top is None else min(top, _BARS))
     ax = canvas.new_axes(0.9 + 0.29 * max(len(data), 4), look)
     if data.empty:
         return canvas.nothing(ax)
@@ -44,16 +48,18 @@ def bars(
     if len(data) < len(every):
         drawn[-1].set_color(PALE)
     said = [canvas.say(v, unit) for v in data["y"]]
-    if share and (total := data["y"].sum()):
+    if share and (total := data["y"].sum()) and (data["y"] >= 0).all():
         said = [f"{s} · {canvas.say(v / total, 'percent')}" for s, v in zip(said, data["y"], strict=True)]
     ax.bar_label(drawn, said, padding=4, fontsize="small", color=GREY, parse_math=False)
     canvas.name_ticks(ax.yaxis, data["x"])
     ax.set_ylim(len(data) - 0.4, -0.6)
+    if not data["y"].any():
+        ax.set_xlim(0, 1)
     return canvas.bare(ax, "x")
 
 
-def _keep_top(data: pd.DataFrame, top: int | None) -> pd.DataFrame:
-    if top is None or len(data) <= top + 1:  # one bar for "1 other" would take as much room as its own name
+def _keep_top(data: pd.DataFrame, top: int) -> pd.DataFrame:
+    if len(data) <= top + 1:  # one bar for "1 other" would take as much room as its own name
         return data
     rest = pd.DataFrame({"x": [f"{len(data) - top:,} others"], "y": [data["y"].iloc[top:].sum()]})
     return pd.concat([data.head(top).astype({"x": object}), rest], ignore_index=True)
@@ -68,17 +74,24 @@ def columns(
     highlight: Collection[str] = (),
     **look: Unpack[Look],
 ) -> Axes:
-    """Draw y as upright bars in the table's own order: hours, weekdays, the bins of a histogram."""
+    """Draw y as upright bars in the table's own order: hours, weekdays, the bins of a histogram.
+
+    There is nothing to show where all are 0. More than 500 bars, thinner than a pixel, are one area.
+    """
     data = canvas.with_numbers(canvas.table(frame, x=x, y=y), "y")
     ax = canvas.new_axes(3.6, look)
-    if data.empty:
+    if not data["y"].any():
         return canvas.nothing(ax)
-    drawn = ax.bar(range(len(data)), data["y"], color=canvas.shades(data["x"], highlight), width=0.8)
+    if len(data) > _COLUMNS:
+        drawn = None
+        ax.fill_between(range(len(data)), data["y"], step="mid", linewidth=0)
+    else:
+        drawn = ax.bar(range(len(data)), data["y"], color=canvas.shades(data["x"], highlight), width=0.8)
     names = [canvas.name_of(name, canvas.letters_for(ax, len(data))) for name in data["x"]]
     canvas.name_ticks(ax.xaxis, names, every=canvas.crowding(ax, names))
     ax.set_xlim(-0.6, len(data) - 0.4)
     said = [canvas.say(v, unit) for v in data["y"]]
-    if canvas.crowding(ax, said) > 1:
+    if drawn is None or canvas.crowding(ax, said) > 1:
         return canvas.scale(ax, unit)
     ax.bar_label(drawn, said, padding=3, fontsize="small", color=GREY, parse_math=False)
     return canvas.bare(ax, "y")
@@ -93,9 +106,10 @@ def line(frame: Table, x: str = "", y: str = "", *, unit: Unit = "count", mean: 
     at = data["x"].to_numpy()
     (raw,) = ax.plot(at, data["y"], color="C0", marker="o" if len(data) < 3 else None)
     ax.fill_between(at, data["y"], color="C0", alpha=0.1, linewidth=0)
-    if mean:
+    smoothed = _running_mean(data, mean) if mean else np.zeros(0)
+    if np.isfinite(smoothed).any():
         raw.set(linewidth=0.9, alpha=0.55)
-        (smooth,) = ax.plot(at, _running_mean(data, mean), color="C3", linewidth=2.2)
+        (smooth,) = ax.plot(at, smoothed, color="C3", linewidth=2.2)
         canvas.key(ax, {"each day": raw, f"mean of {mean} days": smooth})
     canvas.moment_axis(ax, data["x"])
     return canvas.scale(ax, unit)
@@ -109,8 +123,12 @@ def _running_mean(data: pd.DataFrame, days: int) -> Any:
 def heat(
     frame: Table, x: str = "", y: str = "", value: str = "", *, unit: Unit = "count", **look: Unpack[Look]
 ) -> Axes:
-    """Draw a grid of y (down) by x (across), darker for more; rows with the same x and y are summed."""
+    """Draw a grid of y (down) by x (across), darker for more; rows with the same x and y are summed.
+
+    A side has 60 cells at most; the smallest of more are summed as others.
+    """
     data = canvas.with_numbers(canvas.table(frame, x=x, y=y, value=value), "value")
+    data = _folded(_folded(data, "x"), "y")
     across, down = canvas.levels(data["x"]), canvas.levels(data["y"])
     ax = canvas.new_axes(1.2 + 0.34 * max(len(down), 5), look)
     if data.empty:
@@ -128,6 +146,16 @@ def heat(
     ax.set(ylim=(len(down), 0), facecolor=canvas.FAINT)
     ax.spines[:].set_visible(False)
     return ax
+
+
+def _folded(data: pd.DataFrame, role: str) -> pd.DataFrame:
+    """Sum what is beyond the most levels that a side can show, the smallest ones, under one name."""
+    sums = data.groupby(data[role].map(canvas.name_of))["value"].sum().abs().sort_values(ascending=False)
+    if len(sums) <= _CELLS:
+        return data
+    others = set(sums.index[_CELLS - 1 :])
+    names = [f"{len(others):,} others" if name in others else name for name in data[role].map(canvas.name_of)]
+    return data.assign(**{role: pd.Series(names, index=data.index, dtype=object)})
 
 
 def _matrix(data: pd.DataFrame, across: list[str], down: list[str]) -> Any:
@@ -157,14 +185,18 @@ def pareto(
 ) -> Axes:
     """Draw the share of y's sum that its largest rows make, marked where it reaches `mark` (0 to 1).
 
-    A `finished` table holds the curve itself: y by x, both cumulative shares from 0 to 1.
+    A `finished` table holds the curve itself: y, a cumulative share from 0 to 1, by x, such a share or a number of
+    items. Where items are counted, the mark is at a whole one.
     """
     items, total = _curve(canvas.table(frame, x=x, y=y), finished)
+    count = items[-1] if (items % 1 == 0).all() and len(items) else 0
+    items = items / count if count else items
     canvas_look: Look = {"xlabel": f"share of {noun}, the largest first", **look}
     ax = canvas.new_axes(4.2, canvas_look)
-    if len(items) < 2:
+    if len(items) < 2 or count == 1 or total[-1] < mark:
         return canvas.nothing(ax)
     reach = float(np.interp(mark, total, items))
+    reach = ceil(round(reach * count, 6)) / count if count else reach
     ax.plot(items, total, color="C0", linewidth=2.2)
     ax.fill_between(items, total, color="C0", alpha=0.1, linewidth=0)
     ax.plot([0, 1], [0, 1], color=PALE, linewidth=1)
@@ -181,12 +213,12 @@ def pareto(
 
 def _curve(data: pd.DataFrame, finished: bool) -> tuple[Any, Any]:
     if finished:
-        points = canvas.with_numbers(data, "x", "y").sort_values("x")
+        points = canvas.with_numbers(data, "x", "y").sort_values("x").drop_duplicates("x", keep="last")
         return np.r_[0, points["x"]], np.r_[0, points["y"]]
     values = np.sort(canvas.with_numbers(data, "y")["y"].clip(lower=0).to_numpy())[::-1]
     if not values.sum():
         return np.zeros(0), np.zeros(0)
-    return np.arange(len(values) + 1) / len(values), np.r_[0, values.cumsum() / values.sum()]
+    return np.arange(len(values) + 1), np.r_[0, values.cumsum() / values.sum()]
 
 
 def steps(frame: pd.DataFrame, x: str, ys: Sequence[str], *, unit: Unit = "count", **look: Unpack[Look]) -> Axes:

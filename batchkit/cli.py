@@ -49,31 +49,34 @@ def run(
         list[str] | None,
         typer.Option("-p", "--parameter", metavar="NAME VALUE", help="Set a parameter in every notebook that has it."),
     ] = None,
-    notebooks: Annotated[Path, typer.Option(help="The folder that holds the notebooks.")] = Path("notebooks"),
+    notebooks: Annotated[
+        Path | None,
+        typer.Option(help="The folder that holds the notebooks; by default notebooks/ here, or beside batchkit."),
+    ] = None,
     runs: Annotated[Path, typer.Option(help="Where the run's folder is made.")] = Path("runs"),
+    inside: Annotated[str, typer.Option(hidden=True, help="The id of the run that this process is a part of.")] = "",
 ) -> None:
     """Run the notebooks headless, in order, on real data.
 
-    Leaves runs/<run id>/ with the executed notebooks, report.html, summary.json and run.json. Unless a
-    profile is set, it runs on a local Azure of its own, which is thrown away at the end.
+    Leaves runs/<run id>/ with the executed notebooks, report.html, summary.json and run.json. A path in a parameter
+    is seen from here. Unless a profile is set, it runs on a local Azure of its own, which is thrown away at the end.
     """
     # Optional for jsonschema, which comes with papermill: a grammar of IRIs that takes two seconds to build.
     sys.modules.setdefault("rfc3987_syntax", cast(ModuleType, None))
-    from batchkit import parameters
+    from batchkit import ahead
     from batchkit import run as headless
 
-    paths = sorted(notebooks.glob("0[1-4]_*.ipynb"))
-    if not paths:
-        raise ParameterError(f"There are no notebooks in {notebooks}. Name their folder with --notebooks.")
+    words = sys.argv[4:] if inside else sys.argv[2:]
     given = [(name, value) for name, _, value in (pair.partition("=") for pair in parameter or [])]
-    values = parameters.assign(parameters.declared(paths), given, {"data": "real", "job_id": ""})
-    run_id = headless.choose_id(values)
-    if "BATCHKIT_PROFILE" not in os.environ and settings.profile() == "local":
-        _become_local(["--speed", LOCAL_SPEED, "--", sys.executable, "-m", "batchkit.cli", *sys.argv[1:]])
+    order = ahead.order(given, notebooks, runs, words, inside)
+    if not inside and "BATCHKIT_PROFILE" not in os.environ and settings.profile() == "local":
+        headless.announce(order)
+        again = [sys.executable, "-m", "batchkit.cli", "run", "--inside", order.run_id, *words]
+        _become_local(["--speed", LOCAL_SPEED, "--", *again])
     settings.load()  # what is missing is said now, not by the first notebook
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
-    raise typer.Exit(0 if headless.run(run_id, paths, values, runs) else 1)
+    if not inside:
+        order = ahead.on_lasting_azure(order, [name for name, _ in given], words)
+    raise typer.Exit(headless.run(order))
 
 
 @app.command(
@@ -106,6 +109,10 @@ def main() -> None:
         _fail(error, 1)
     except KeyboardInterrupt:
         _fail("Interrupted.", 130)
+    except Exception as error:
+        if os.environ.get("BATCHKIT_TRACEBACK"):
+            raise
+        _fail(f"{type(error).__name__}: {error}. A fault of batchkit; BATCHKIT_TRACEBACK=1 shows where.", 1)
 
 
 def _become_local(arguments: list[str]) -> None:
@@ -119,10 +126,6 @@ def _become_local(arguments: list[str]) -> None:
 def _leave(*_: Any) -> None:
     os.write(2, b"batchkit: Interrupted.\n")
     os._exit(130)
-
-
-def _interrupt(*_: Any) -> None:
-    raise KeyboardInterrupt
 
 
 def _fail(message: object, code: int) -> None:

@@ -2,6 +2,10 @@
 
 papermill only warns of a parameter that no notebook has; here it is an error, and so is a value of another
 type than the cell's.
+
+A parameter called `data`, or whose name ends in `_file` or `_dir`, is a path: what a person gives is seen from the
+folder where the command was typed. A value in the cell is seen from the notebook's own folder, and the words that
+`data` knows beside folders (WORDS) are no paths.
 """
 
 from __future__ import annotations
@@ -17,6 +21,9 @@ import yaml
 from batchkit.errors import ParameterError
 
 Declared = dict[str, dict[str, str]]
+
+PATHS = ("_file", "_dir")
+WORDS = ("synthetic", "real")
 
 _TYPES: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float), "bool": bool}
 
@@ -40,8 +47,17 @@ def assign(known: Declared, given: Iterable[tuple[str, str]], defaults: Mapping[
         if not homes:
             raise ParameterError(_unknown(name, {n for types in known.values() for n in types}))
         for notebook in homes:
-            values[notebook][name] = _read(name, text, known[notebook][name])
+            values[notebook][name] = _located(name, _read(name, text, known[notebook][name]))
     return values
+
+
+def is_path(name: str, value: Any) -> bool:
+    """Whether a parameter's value names a file or folder."""
+    return bool(value) and (name.endswith(PATHS) or (name == "data" and value not in WORDS))
+
+
+def _located(name: str, value: Any) -> Any:
+    return str(Path.cwd() / Path(value).expanduser()) if is_path(name, value) else value
 
 
 def _types(path: Path) -> dict[str, str]:
@@ -54,6 +70,8 @@ def _read(name: str, text: str, type_name: str) -> Any:
         value = yaml.safe_load(text) if text else text
     except yaml.YAMLError:
         value = text if type_name == "str" else None
+    if type_name == "str" and isinstance(value, str) and not text.lstrip().startswith(("'", '"')):
+        value = text  # as it is: YAML would end "a #1" at the #
     wanted = _TYPES.get(type_name, object)
     right = isinstance(value, wanted) and not (isinstance(value, bool) and type_name in ("int", "float"))
     if not right:

@@ -1,123 +1,147 @@
 """The notebooks, headless: papermill runs them in order and the run's folder keeps all that they made.
 
-A run leaves `runs/<run id>/` with each executed notebook, `report.html`, `summary.json` and `run.json`,
-also when a part of it failed; then the exit code says so and the notebook holds its traceback.
+A run leaves `runs/<run id>/` with each executed notebook, `report.html`, `summary.json` and `run.json`, whatever ends
+it: a notebook that fails, a kernel that is killed, Ctrl-C, or the end of this very process.
 """
 
 from __future__ import annotations
 
 import json
-import re
+import os
+import signal
 import sys
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from importlib.metadata import version
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-import papermill
-from papermill.exceptions import PapermillExecutionError
-from traitlets.config import Config
+from batchkit import inputs, notebooks, outcome, record, session, story
+from batchkit.errors import BatchkitError
+from batchkit.record import Order, Record, Trouble
 
-from batchkit import jobs, results, session
-from batchkit.errors import BatchkitError, ParameterError
-from batchkit.page import write_page
-
-PACKAGES = ["batchkit", "batchkit-node", "azure-batch", "azure-identity", "azure-mgmt-batch", "azure-storage-blob",
-            "pandas", "papermill"]  # fmt: skip
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def choose_id(parameters: Mapping[str, Mapping[str, Any]]) -> str:
-    """The run's id, which is the job's too: the `job_id` that a person gave, to go on with that job, or a new one.
+def announce(order: Order) -> None:
+    """Make the run's folder with a run.json and a page that say that it has begun.
 
-    Raises ParameterError when it is none that Batch would take.
+    Raises BatchkitError when nothing can be written there.
     """
-    given = [str(values["job_id"]) for values in parameters.values() if values.get("job_id")]
-    if given and not re.fullmatch(jobs.ID, given[0]):
-        raise ParameterError(f"job_id {given[0]!r} is not 1 to 64 letters, digits, - and _. Name the job otherwise.")
-    return given[0] if given else jobs.new_id()
+    record.write(order.folder, record.begun(order))
 
 
-def run(run_id: str, notebooks: list[Path], parameters: Mapping[str, Mapping[str, Any]], runs: Path) -> bool:
-    """Run the notebooks in order, each with its own parameters, and report; True when every part succeeded.
+def run(order: Order) -> int:
+    """Run the notebooks in order and report; return the exit code.
 
-    `parameters` holds a mapping for each notebook's file name. A notebook that fails ends the run, and what
-    there is by then is still written.
+    A notebook that fails ends the run. A signal ends it too, and a second one at once: `run` takes over SIGINT,
+    SIGTERM and SIGHUP. Raises BatchkitError when the run's folder cannot be written.
     """
-    folder = runs / run_id
-    folder.mkdir(parents=True, exist_ok=True)
-    record: dict[str, Any] = {"run_id": run_id, "started_at": _now(), "versions": {p: version(p) for p in PACKAGES}}
-    record["notebooks"] = []
-    for path in notebooks:
-        _say(f"\n{path.stem}")
-        mine = parameters[path.name]
-        values = {**mine, "job_id": run_id} if "job_id" in mine else dict(mine)
-        record["notebooks"].append(_execute(path, folder, values))
-        if record["notebooks"][-1]["error"]:
-            break
-    record |= _gather(record, folder)
-    _write_json(folder / "run.json", record | {"ended_at": _now()})
-    write_page([folder / entry["notebook"] for entry in record["notebooks"]], folder / "report.html")
-    _tell(record, folder)
-    return bool(record["succeeded"])
-
-
-def _execute(path: Path, folder: Path, values: dict[str, Any]) -> dict[str, Any]:
-    started, error = _now(), None
-    with TemporaryDirectory(prefix="batchkit-") as sockets:  # of this user alone; a port is open to the whole machine
-        kernel = Config(KernelManager={"transport": "ipc", "ip": f"{sockets}/kernel"})
-        try:
-            papermill.execute_notebook(
-                path,
-                folder / path.name,
-                values,
-                cwd=path.parent,
-                progress_bar=False,
-                config=kernel,
-                stdout_file=sys.stdout,
-                stderr_file=sys.stderr,
-            )
-        except PapermillExecutionError as failure:
-            error = f"{failure.ename}: {failure.evalue}"
-    return {"notebook": path.name, "parameters": values, "started_at": started, "ended_at": _now(), "error": error}
-
-
-def _gather(record: dict[str, Any], folder: Path) -> dict[str, Any]:
-    errors = [f"{entry['notebook']}: {entry['error']}" for entry in record["notebooks"] if entry["error"]]
-    gathered: dict[str, Any] = {"job_id": record["run_id"], "tasks": [], "missing": []}
+    kept = record.begun(order)
+    record.write(order.folder, kept)
+    _forget(order)
+    _take_signals(_interrupt)
+    troubles: list[Trouble] = []
     try:
-        connection = session.connect()
-        ran = results.tasks(connection, record["run_id"])
-        gathered["tasks"] = json.loads(ran.to_json(orient="records", date_format="iso"))
-        failed = ran[ran["result"] != "success"]
-        errors += [f"task {row['task']}: {row['reason'] or row['state']}" for row in failed.to_dict("records")]
-        became = results.inputs(connection, record["run_id"])
-        gathered["inputs"] = became.to_dict("records")
-        gathered["missing"] = became.loc[became["state"].isin(["missing", "changed"]), "name"].tolist()
-        errors += [f"no report for {name}" for name in gathered["missing"]]
-        _write_json(folder / "summary.json", results.summary(connection, record["run_id"]))
+        troubles += _execute(order, kept)
+    except KeyboardInterrupt:
+        kept.status = "interrupted"
+    except Exception as failure:
+        troubles.append(record.unexpected(failure))
+    return _finish(order, kept, troubles)
+
+
+def _forget(order: Order) -> None:
+    """Remove what an earlier run of the same id left and this one makes anew: nothing stale may stand beside it."""
+    for name in ("summary.json", *(path.name for path in order.notebooks)):
+        (order.folder / name).unlink(missing_ok=True)
+
+
+def _execute(order: Order, kept: Record) -> list[Trouble]:
+    for path in order.notebooks:
+        _say(f"\n{path.stem}")
+        mine = order.parameters[path.name]
+        values = {**mine, "job_id": order.run_id} if "job_id" in mine else mine
+        entry = {"notebook": path.name, "parameters": values, "started_at": record.now(), "ended_at": None}
+        kept.notebooks.append(entry)
+        trouble = notebooks.execute(path, order.folder / path.name, values)
+        kept.notebooks[-1] = entry | {"ended_at": record.now(), "error": trouble.why if trouble else None}
+        if trouble:
+            return [trouble]
+        record.write(order.folder, kept)
+    return []
+
+
+def _finish(order: Order, kept: Record, troubles: list[Trouble]) -> int:
+    """Say what became of it. First what is known at once: asking the service may take long, and a signal may end it."""
+    record.judge(order, kept, troubles)
+    record.write(order.folder, kept)
+    try:
+        _gather(order, kept, troubles)
+    except KeyboardInterrupt:
+        kept.status = "interrupted"
+    except Exception as failure:
+        troubles.append(record.unexpected(failure))
+    record.judge(order, kept, troubles)
+    kept.ended_at = record.now()
+    _take_signals(signal.SIG_IGN)  # for the second or two until the page is whole
+    record.write(order.folder, kept, [order.folder / entry["notebook"] for entry in kept.notebooks])
+    _tell(order, kept)
+    return kept.exit_code or 0
+
+
+def _gather(order: Order, kept: Record, troubles: list[Trouble]) -> None:
+    try:
+        found = outcome.read(session.connect(), order.run_id)
     except BatchkitError as error:
-        errors.append(str(error))
-    return gathered | {"errors": errors, "succeeded": not errors}
+        kept.inputs = _never_sent(order, troubles)
+        if not troubles and kept.status != "interrupted":
+            troubles.append(Trouble("The job left nothing", str(error)))
+        return
+    kept.job_state, kept.warnings = found.state, found.warnings
+    kept.inputs, kept.tasks = _rows(found.inputs), _rows(found.tasks)
+    troubles += [Trouble(**row) for row in _rows(found.problems)]
+    if found.summary:
+        record.write_json(order.folder / "summary.json", found.summary)
 
 
-def _tell(record: dict[str, Any], folder: Path) -> None:
-    for error in record["errors"]:
-        _say(f"FAILED  {error}")
-    made = [folder / name for name in ("report.html", "summary.json", "run.json") if (folder / name).exists()]
-    _say("\n" + "\n".join(str(path) for path in made))
+def _never_sent(order: Order, troubles: Sequence[Trouble]) -> list[dict[str, Any]]:
+    """The files of a folder of one's own, when the run ended before there was a job."""
+    why = f"the run ended before there was a job{f': {troubles[0].what}' if troubles else ''}"
+    try:
+        found = inputs.find(Path(order.data)) if os.path.isabs(order.data) else inputs.Found()
+    except BatchkitError:
+        return []
+    sent = [{"name": inputs.printable(name), "state": "missing", "reason": why} for name in found.files]
+    return sent + [{"name": e.name, "state": e.state, "reason": e.reason} for e in found.left_out]
 
 
-def _write_json(path: Path, document: Mapping[str, Any]) -> None:
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps(document, indent=2, default=str) + "\n")
-    part.replace(path)
+def _rows(frame: Any) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(frame.to_json(orient="records", date_format="iso"))
+    return rows
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _tell(order: Order, kept: Record) -> None:
+    made = [order.folder / name for name in ("report.html", "summary.json", "run.json")]
+    _say("\n" + "\n".join([*story.lines(vars(kept)), "", *(str(path) for path in made if path.exists())]))
+
+
+def _take_signals(handler: Any) -> None:
+    """Give the signals a new handler, but for those that nohup has this process ignore."""
+    for number in SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
+def _interrupt(*_: Any) -> None:
+    _take_signals(_leave)
+    raise KeyboardInterrupt
+
+
+def _leave(*_: Any) -> None:
+    os.write(2, b"batchkit: Interrupted; run.json and report.html say how far it came.\n")
+    os._exit(130)
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    with suppress(OSError):  # a reader that has read enough, such as head
+        print(text, file=sys.stderr, flush=True)
