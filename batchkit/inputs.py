@@ -20,7 +20,7 @@ REPORT = ".report.json"
 _NAME_LIMIT = 1024  # characters, of the storage service
 _PATH_LIMIT = 3000  # bytes: a path has 4,096 on Linux, and the node's own folder comes first
 _SEGMENT_LIMIT = 255  # bytes, of every common file system
-_WRITING = len(".") + len(REPORT) + len(".4194304")  # what a report's temporary name adds to its input's
+_WRITING = len(".") + len(REPORT) + len(".part")  # what a report's name adds to its input's while it comes down
 
 _KINDS = {
     stat.S_ISFIFO: "a named pipe",
@@ -134,8 +134,10 @@ def _walk(
             inside = entry.stat()
             if (inside.st_dev, inside.st_ino) in above:
                 yield name, entry, ("a link back to a folder above it", "left_out")
-            else:
-                yield from _walk(entry, f"{name}/", above)
+                continue
+            if why_not(name) is None:
+                yield name, entry, ("a folder named like an input; what is in it counts", "left_out")
+            yield from _walk(entry, f"{name}/", above)
         else:
             yield name, entry, _problem(name, entry)
 

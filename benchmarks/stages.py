@@ -38,7 +38,7 @@ def timed(decode: Any) -> Any:
 def main(source: Path) -> None:
     """Read, import, analyse and write, each timed."""
     from node import ingest
-    from node.files import find_inputs
+    from node.inputs import find_inputs
     from node.reading import read_tasks
     from node.settings import Settings
     from node.shards import Task

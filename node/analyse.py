@@ -14,10 +14,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from node.contract import COMPLETED, HISTOGRAM_EDGES
+from node.columns import TEXTS
+from node.contract import HISTOGRAM_EDGES
 from node.ids import Block
 from node.money import to_cents, to_thousandths
-from node.partial import TABLES, Part, Suspect, add_counts, add_rows
+from node.partial import TABLES, Part, Suspect, Table, add_counts, add_rows
+from node.rules import are_refunds
 from node.settings import Settings
 from node.tables import Batch
 from node.times import day_name
@@ -29,7 +31,7 @@ HOURS = [f"{hour:02d}" for hour in range(24)]
 CLASSES = [f"{at:02d}" for at in range(len(HISTOGRAM_EDGES))]
 
 # What is summed of transactions and of lines, in an order in which every table's columns are neighbours.
-SALES_SUMS = ("tax", "shipping", "revenue", "orders", "transactions")
+SALES_SUMS = ("tax", "shipping", "revenue", "orders", "transactions", "amount")
 LINES_SUMS = ("revenue", "quantity", "lines")
 Integers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -53,15 +55,29 @@ class Measures:
 
     def sums(self, columns: tuple[str, ...], codes: Integers, width: int) -> Iterator[tuple[int, list[int], list[Row]]]:
         """Exact sums of neighbouring measures: each file's codes (below `width`), and their sums."""
-        first = self.names.index(columns[0])
-        values = pd.DataFrame(self.values[first : first + len(columns)].T, copy=False)
-        if self.can_overflow:
-            values = values.astype(object)  # Python's own integers
-        sums = values.groupby(self.files * width + codes, sort=False).sum()
+        first, count = self.names.index(columns[0]), len(columns)
+        if len(codes) and codes.min() == codes.max():
+            for file, row in self.by_file:
+                yield file, [int(codes[0])], [row[first : first + count]]
+            return
+        sums = self.grouped(slice(first, first + count), self.files * width + codes)
         files, found = np.divmod(sums.index.to_numpy(), width)
         keys, rows = found.tolist(), sums.to_numpy().tolist()
         for start, end in neighbours(files):
             yield int(files[start]), keys[start:end], rows[start:end]
+
+    @cached_property
+    def by_file(self) -> list[tuple[int, Row]]:
+        """The sums of each file."""
+        sums = self.grouped(slice(None), self.files)
+        return list(zip(sums.index.tolist(), sums.to_numpy().tolist(), strict=True))
+
+    def grouped(self, rows: slice, groups: Integers) -> pd.DataFrame:
+        """Exact sums of some measures."""
+        values = pd.DataFrame(self.values[rows].T, copy=False)
+        if self.can_overflow:
+            values = values.astype(object)  # Python's own integers
+        return values.groupby(groups, sort=False).sum()
 
     @cached_property
     def can_overflow(self) -> bool:
@@ -97,31 +113,63 @@ def fold_together(batch: Batch, sales: pd.DataFrame, lines: pd.DataFrame, number
         add_rows(total.tables.setdefault(name, {}), table.items())
 
 
-def valid_tables(batch: Batch, valid: Mask) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The valid transactions and their lines."""
-    sales = sales_table(batch)
+def valid_tables(batch: Batch, valid: Mask, settings: Settings) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The valid transactions and their lines, but for refunds."""
+    sales = sales_table(batch, settings.money.statuses)
     lines = lines_table(batch, sales)
+    if settings.money.refunds:
+        valid = valid & ~are_refunds(batch, settings)
     return (sales, lines) if valid.all() else (sales[valid], lines[valid[lines["transaction"]]])
+
+
+def fold_refunds(batch: Batch, valid: Mask, settings: Settings, parts: dict[int, Part]) -> None:
+    """Count the refunds among the valid transactions; of all other figures, only their currency's knows of them."""
+    table = batch.transactions[valid & are_refunds(batch, settings)]
+    cents = to_cents(table["total"].to_numpy())
+    rows = zip(table["file"].tolist(), table["currency"].tolist(), cents.tolist(), strict=True)
+    for file, currency, amount in rows:
+        add_counts(parts[file].counts, {"refunds": 1, "refund_cents": -amount})
+        seen = parts[file].tables.setdefault("currencies", {})
+        add_rows(seen, [(batch.names["currency"][currency], [0, 0, 1])])
 
 
 def fold_sales(batch: Batch, sales: pd.DataFrame, parts: dict[int, Part]) -> None:
     """The summary's sums, and every table of transactions."""
     measures = Measures(SALES_SUMS, np.array([sales[name] for name in SALES_SUMS]), sales["file"].to_numpy())
     names = ("tax", "shipping", "revenue", "completed", "valid_transactions")
-    for file, _, rows in measures.sums(SALES_SUMS, np.zeros(len(sales), np.int64), 1):
-        add_counts(parts[file].counts, dict(zip(names, rows[0], strict=True)))
-    days, day_codes = np.unique(sales["day"].to_numpy(), return_inverse=True)
-    add_table("days", measures, day_codes, [day_name(day) if day else None for day in days.tolist()], parts)
+    for file, row in measures.by_file:
+        add_counts(parts[file].counts, dict(zip(names, row, strict=False)))
+    fold_days(batch, sales, measures, parts)
     tables: dict[str, tuple[str, Labels]] = {
         "customers": ("customer", [None, *batch.names["customer.customer_id"][1:]]),
         "statuses": ("status", [None, *batch.names["status"][1:]]),
         "payment_methods": ("payment_method", [None, *batch.names["payment_method"][1:]]),
         "shipping_methods": ("shipping_method", batch.names["shipping_method"]),
+        "currencies": ("currency", batch.names["currency"]),
         "hours": ("hour", HOURS),
         "order_values": ("order_value", CLASSES),
     }
     for name, (column, labels) in tables.items():
         add_table(name, measures, sales[column].to_numpy(), labels, parts)
+
+
+def fold_days(batch: Batch, sales: pd.DataFrame, measures: Measures, parts: dict[int, Part]) -> None:
+    """The days, and of each month the UTC offsets that its times are written with."""
+    days, day_codes = np.unique(sales["day"].to_numpy(), return_inverse=True)
+    offsets = batch.names["offset"]
+    names = [day_name(day) if day else "" for day in days.tolist()]
+    labels = [(day, f"{day[:7]} {offset}") for day in names for offset in offsets]
+    codes = day_codes * len(offsets) + sales["offset"].to_numpy()
+    for file, found, rows in measures.sums(TABLES["days"], codes, len(labels)):
+        by_day: Table = {}
+        by_offset: dict[str, int] = {}
+        for (day, offset), row in zip([labels[code] for code in found], rows, strict=True):
+            if day:
+                known = by_day.get(day)
+                by_day[day] = row if known is None else [a + b for a, b in zip(known, row, strict=True)]
+                by_offset[offset] = by_offset.get(offset, 0) + row[-1]
+        add_rows(parts[file].tables.setdefault("days", {}), by_day.items())
+        add_rows(parts[file].tables.setdefault("offsets", {}), [(key, [count]) for key, count in by_offset.items()])
 
 
 def fold_lines(batch: Batch, lines: pd.DataFrame, parts: dict[int, Part]) -> None:
@@ -131,11 +179,11 @@ def fold_lines(batch: Batch, lines: pd.DataFrame, parts: dict[int, Part]) -> Non
         add_table(name, measures, lines[column].to_numpy(), batch.names[f"line_items.{column}"], parts)
 
 
-def sales_table(batch: Batch) -> pd.DataFrame:
-    """A row a transaction, in whole cents; money is 0 unless it is completed."""
+def sales_table(batch: Batch, statuses: tuple[str, ...]) -> pd.DataFrame:
+    """A row a transaction, in whole cents; money is 0 unless its status is one that counts."""
     table = batch.transactions
-    codes = [code for code, name in enumerate(batch.names["status"]) if code and name == COMPLETED]
-    completed = (table["status"] == (codes[0] if codes else -1)).to_numpy(np.int64)
+    codes = [code for code, name in enumerate(batch.names["status"]) if code and name in statuses]
+    completed = table["status"].isin(codes).to_numpy(np.int64)
     total, subtotal, tax, shipping = (to_cents(table[name].to_numpy()) for name in AMOUNTS)
     columns = {
         "file": table["file"],
@@ -150,9 +198,10 @@ def sales_table(batch: Batch) -> pd.DataFrame:
         "shipping": shipping * completed,
         "orders": completed,
         "transactions": np.ones(len(table), np.int64),
+        "amount": total,
         "order_value": np.maximum(np.searchsorted(EDGE_CENTS, total, side="right") - 1, 0),
         "customer": table["customer.customer_id"],
-        **{name: table[name] for name in ("status", "payment_method", "shipping_method")},
+        **{name: table[name] for name in (*TEXTS, "offset")},
     }
     return pd.DataFrame(columns, copy=False)
 
@@ -181,7 +230,7 @@ def add_table(name: str, measures: Measures, codes: Integers, labels: Labels, pa
     method, and counts in no table of these.
     """
     for file, found, rows in measures.sums(TABLES[name], codes, len(labels)):
-        named = [(labels[code], row) for code, row in zip(found, rows, strict=True) if row[-1]]
+        named = [(labels[code], row) for code, row in zip(found, rows, strict=True) if any(row)]
         table = parts[file].tables.setdefault(name, {})
         add_rows(table, [(label, row) for label, row in named if label is not None])
 

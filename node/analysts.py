@@ -15,8 +15,8 @@ from node.shards import Task
 from node.worker import Half, Worker
 
 
-def analyse(streams: list[Iterable[Columns]], output: Path, settings: Settings) -> Part:
-    """Write the reports of one or two shares of a call, and return the sum of all files.
+def analyse(streams: list[Iterable[Columns]], output: Path, settings: Settings) -> tuple[Part, list[str]]:
+    """Write the reports of one or two shares of a call; returns the sum of all files, and those without a report.
 
     Raises:
         WorkerError: a process of the call was killed.
@@ -24,21 +24,21 @@ def analyse(streams: list[Iterable[Columns]], output: Path, settings: Settings) 
     worker = Worker(output, settings)
     if len(streams) == 1:
         worker.run(streams[0])
-        return worker.total
+        return worker.total, worker.unwritten
     with children() as start:
         second = start(analysed(Worker(output, settings), streams[1]))
         worker.run(streams[0])
-        [(total, halves)] = second
+        [(total, halves, unwritten)] = second
     for first_half, second_half in zip(worker.halves, halves, strict=True):
         put_together(worker, first_half, second_half)
     merge_into(worker.total, total)
-    return worker.total
+    return worker.total, sorted(worker.unwritten + unwritten)
 
 
-def analysed(worker: Worker, stream: Iterable[Columns]) -> Iterator[tuple[Part, list[Half]]]:
-    """One share's sum, and what it has of a file that both shares read; made when it is asked for, in the fork."""
+def analysed(worker: Worker, stream: Iterable[Columns]) -> Iterator[tuple[Part, list[Half], list[str]]]:
+    """One share's sum, its half of a file that both read, and what it could not write; made in the fork."""
     worker.run(stream)
-    yield worker.total, worker.halves
+    yield worker.total, worker.halves, worker.unwritten
 
 
 def put_together(worker: Worker, first: Half, second: Half) -> None:
@@ -59,5 +59,7 @@ def joined(first: Half, second: Half) -> tuple[Outcome, Part]:
     outcome.task = Task(first.outcome.task.source)
     outcome.header = first.outcome.header | outcome.header
     outcome.count += first.outcome.count
+    first.outcome.content.append(outcome.content)
+    outcome.content = first.outcome.content
     outcome.seconds = max(first.outcome.seconds, outcome.seconds)
     return outcome, first.part

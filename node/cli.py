@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from node.contract import UsageError, WorkerError
+from node.files import one_line
 
 
 def parser() -> argparse.ArgumentParser:
@@ -15,7 +16,8 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m node", description=__doc__)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     process = commands.add_parser("process", help="files or folders of transactions into reports")
-    process.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a file, or a folder walked for *.json")
+    what = "a file, or a folder walked for *.json in any case, but for reports and hidden names"
+    process.add_argument("paths", nargs="+", type=Path, metavar="PATH", help=what)
     process.add_argument("--output", required=True, type=Path, metavar="DIR", help="where the reports go")
     process.add_argument("--rules", type=Path, metavar="FILE", help="a rules file (TOML); see `rules`")
     merge = commands.add_parser("merge", help="partials into one report")
@@ -62,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def complain(text: str, code: int) -> int:
     """One line on stderr."""
-    print(f"node: {text}", file=sys.stderr)
+    print(f"node: {one_line(text)}", file=sys.stderr)
     return code
 
 

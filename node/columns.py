@@ -16,13 +16,13 @@ from typing import Any
 
 from msgspec import Struct
 
-from node.contract import CUSTOMER_FIELDS, LINE_FIELDS, UNKNOWN
+from node.contract import CUSTOMER_FIELDS, LINE_FIELDS, REQUIRED_FIELDS, UNKNOWN
 from node.records import NUMBERS, Customer, Line, Repaired, Transaction
 
 NO_CUSTOMER = Customer()
 CHUNK = 100
 AMOUNTS = ("subtotal", "tax", "shipping_cost", "total")
-TEXTS = ("payment_method", "shipping_method", "status")
+TEXTS = ("payment_method", "shipping_method", "status", "currency")
 LINE_COLUMNS = ("product_name", "category", "quantity", "unit_price", "discount", "subtotal")
 FLOAT, CODE, HASH = "d", "i", "q"  # as struct and numpy name them: float64, int32, int64
 
@@ -57,11 +57,14 @@ class Columns(Struct):
 class Codes(dict[Any, int]):
     """Numbers texts in the order in which they are first seen; None is 0, and a whole number is its text.
 
-    None becomes a key when it is first seen: a dict of texts alone is twice as fast.
+    None becomes a key when it is first seen: a dict of texts alone is twice as fast. Where a field must be there, or
+    names a currency, an empty text is a missing one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name: str, extra: tuple[str, ...] = ()) -> None:
         super().__init__()
+        if name in (*REQUIRED_FIELDS, *extra, "currency"):
+            self[""] = 0
         self.count = 1
         self.fresh = [UNKNOWN]
 
@@ -96,7 +99,7 @@ class Collector:
             "line_items.": columns_of("line_items.", LINE_COLUMNS, LINE_FIELDS, extra),
         }
         coded = [prefix + name for prefix, names in self.fields.items() for name in names if name not in NUMBERS]
-        self.codes = {name: Codes() for name in coded}
+        self.codes = {name: Codes(name, extra) for name in coded}
         self.clear()
 
     def clear(self) -> None:
@@ -184,11 +187,11 @@ class Collector:
     def note_missing(self, name: str, values: Sequence[Any], base: int) -> None:
         """Remember the rows in which a value is missing."""
         if not all(values):  # which is quicker than to look for None, and true for most
-            rows = [base + row for row, value in enumerate(values) if value is None]
+            rows = [base + row for row, value in enumerate(values) if value is None or value == ""]
             self.columns.missing.setdefault(name, []).extend(rows)
 
     def append(self, prefix: str, found: dict[str, list[Any]], records: Sequence[Any]) -> None:
-        """Append one kind of record, column by column; a required field of few users is not among those `found`."""
+        """Append one kind of record, column by column; what few rules files require is not in `found`."""
         for field_name in self.fields[prefix]:
             values = found.get(field_name) or [getattr(record, field_name) for record in records]
             codes = self.codes.get(prefix + field_name)
@@ -224,6 +227,7 @@ def sale_columns(sales: Sequence[Transaction]) -> dict[str, list[Any]]:
         "payment_method": [sale.payment_method for sale in sales],
         "shipping_method": [sale.shipping_method for sale in sales],
         "status": [sale.status for sale in sales],
+        "currency": [sale.currency for sale in sales],
     }
 
 

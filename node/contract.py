@@ -1,10 +1,14 @@
-"""What the worker promises: field names, list lengths and file names.
+"""What the worker promises: field names, list lengths, file names, and what an input is.
 
 Everything that reads or writes a report agrees on this page, which imports the standard library alone.
 """
 
-SCHEMA_VERSION = 1
+import stat
 
+SCHEMA_VERSION = 1  # of reports
+PARTIAL_VERSION = 2
+
+INPUT_ENDINGS = (".json",)
 REPORT_SUFFIX = ".report.json"
 PARTIAL_SUFFIX = ".partial"
 TASK_PARTIAL = "task.partial"
@@ -15,10 +19,11 @@ MAX_NUMBER = 10**12
 MAX_DEPTH = 100
 
 UNKNOWN = "Unknown"
-COMPLETED = "completed"
+COMPLETED = "completed"  # the status that counts, unless the rules file names others
 
 MAX_ERRORS = 50
 MAX_WARNINGS = 50
+MAX_NAMED = 10  # statuses, currencies, names of files: so many of them in one warning
 MAX_CUSTOMERS = 10
 MAX_PRODUCTS = 10
 MAX_ANOMALIES = 20
@@ -41,11 +46,12 @@ TRANSACTION_FIELDS = (
     "payment_method",
     "shipping_method",
     "status",
+    "currency",
 )
 CUSTOMER_FIELDS = ("customer_id", "name", "email", "country", "state")
 LINE_FIELDS = ("product_id", "product_name", "category", "quantity", "unit_price", "discount", "subtotal")
 
-# null counts as missing.
+# null counts as missing, and so does an empty text.
 REQUIRED_FIELDS = (
     "transaction_id",
     "timestamp",
@@ -84,3 +90,34 @@ class RejectedFile(Exception):  # noqa: N818 - the contract's own word
         super().__init__(reason)
         self.reason = reason
         self.byte_offset = byte_offset
+
+
+def left_out(name: str, endings: tuple[str, ...] = INPUT_ENDINGS) -> str | None:
+    """Why a file of this name is no input, or None when it is one; `name` is relative to the folder, with slashes."""
+    *folders, last = name.split("/")
+    if any(folder.startswith(".") for folder in folders):
+        return "below a hidden folder"
+    if last.startswith("."):
+        return "hidden"
+    if last.lower().endswith(REPORT_SUFFIX):
+        return "report"
+    if last.lower().endswith(PARTIAL_SUFFIX):
+        return "partial"
+    return None if last.lower().endswith(endings) else f"other suffix ({suffix_of(last)})"
+
+
+def suffix_of(last: str) -> str:
+    """What stands behind the last dot of a name, with the dot, as a person would name it."""
+    _, dot, suffix = last.lower().rpartition(".")
+    return f".{suffix}" if dot and suffix.isalnum() and len(suffix) <= 10 else "none"
+
+
+def kind_left_out(mode: int) -> str | None:
+    """Why what is no regular file is no input, by its `st_mode`; None for a regular file."""
+    kinds = ((stat.S_ISREG, None), (stat.S_ISFIFO, "named pipe"), (stat.S_ISSOCK, "socket"), (stat.S_ISDIR, "folder"))
+    return next((kind for test, kind in kinds if test(mode)), "device")
+
+
+def report_name(name: str) -> str:
+    """The name of an input's report: `.json`, in any case, gives way to `.report.json`; another ending stays."""
+    return (name[: -len(".json")] if name.lower().endswith(".json") else name) + REPORT_SUFFIX

@@ -1,20 +1,18 @@
-"""A report as tidy tables: one row an observation, ready for any chart; and a merge's whole tables as CSV.
+"""A report as tidy tables: one row an observation, ready for any chart.
 
 Every function takes a report (the JSON as a dict, of one file or merged) and returns a DataFrame with named columns;
-a rejected report gives empty ones. Money is in currency units.
+a rejected report gives empty ones. Money is in currency units; where a report has none (null), it is NaN, and what is
+made of money alone, like a histogram of order values, is empty.
 """
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from node.contract import ANOMALY_TYPES, WEEKDAYS
-from node.files import write_whole
-from node.partial import Part
-from node.report import anomaly_lists, money, pieces, ranked
 
 Report = dict[str, Any]
+MAX_DAYS = 3660  # ten years: so many rows has a table of days at the most
 
 
 def section(report: Report, name: str, key: str) -> Any:
@@ -23,35 +21,77 @@ def section(report: Report, name: str, key: str) -> Any:
 
 
 def pairs(values: dict[str, Any], key: str, value: str) -> pd.DataFrame:
-    """A mapping as two columns, in its own order."""
-    return pd.DataFrame({key: list(values), value: list(values.values())}, columns=[key, value])
+    """A mapping of numbers as two columns, in its own order."""
+    return pd.DataFrame({key: pd.Series(list(values), dtype="str"), value: numbers(values.values())})
 
 
-def rows(values: Any, columns: list[str]) -> pd.DataFrame:
+def numbers(values: Any) -> pd.Series:
+    """Numbers, NaN for null."""
+    return pd.Series([float("nan") if value is None else value for value in values], dtype="float64")
+
+
+def rows(values: Any, columns: list[str], money: tuple[str, ...] = ()) -> pd.DataFrame:
     """A list of objects as a table with at least these columns."""
-    return pd.DataFrame(list(values or []), columns=columns)
+    table = pd.DataFrame(list(values or []), columns=columns)
+    return table.assign(**{name: numbers(table[name]) for name in money})
 
 
 def revenue_by_day(report: Report) -> pd.DataFrame:
-    """Columns: day (datetime), revenue: every day from the first to the last, 0 where nothing was sold."""
-    table = pairs(section(report, "analytics", "revenue_by_day"), "day", "revenue")
-    table["day"] = pd.to_datetime(table["day"])
+    """Columns: day (datetime), revenue: every day from the first to the last, 0 where nothing was sold.
+
+    Where these would be more than `MAX_DAYS`, they are the ten years with the most days in the report; what lies
+    outside is in `stray_days`.
+    """
+    table = in_span(daily_revenue(report))
     if table.empty:
         return table
     full = pd.date_range(table["day"].min(), table["day"].max(), name="day")
     return table.set_index("day").reindex(full, fill_value=0.0).reset_index()
 
 
+def stray_days(report: Report) -> pd.DataFrame:
+    """Columns: day (datetime), revenue: the days that `revenue_by_day` leaves out, mostly none."""
+    table = daily_revenue(report)
+    return table[~table["day"].isin(in_span(table)["day"])].reset_index(drop=True)
+
+
+def daily_revenue(report: Report) -> pd.DataFrame:
+    """Columns: day (datetime), revenue: the days that the report has, in order."""
+    table = pairs(section(report, "analytics", "revenue_by_day"), "day", "revenue")
+    return table.assign(day=dates(table["day"])).sort_values("day", ignore_index=True)
+
+
+def dates(texts: Any) -> Any:
+    """Days as datetimes, from the year 1 to 9999."""
+    return pd.to_datetime(pd.Series(texts, dtype="str"), format="%Y-%m-%d").astype("datetime64[s]")
+
+
+def in_span(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the span of `MAX_DAYS` that has the most of them, the latest of several such spans."""
+    days = table["day"].drop_duplicates().sort_values()
+    if days.empty:
+        return table
+    last = days + pd.Timedelta(days=MAX_DAYS - 1)
+    counts = days.searchsorted(last, side="right") - days.searchsorted(days)
+    best = len(days) - 1 - counts[::-1].argmax()
+    return table[table["day"].between(days.iloc[best], last.iloc[best])].reset_index(drop=True)
+
+
 def revenue_by_hour(report: Report) -> pd.DataFrame:
     """Columns: hour (0 to 23), revenue."""
     values = section(report, "analytics", "revenue_by_hour")
-    return pd.DataFrame({"hour": range(24), "revenue": [values.get(f"{hour:02d}", 0.0) for hour in range(24)]})
+    return pd.DataFrame({"hour": range(24), "revenue": numbers(values.get(f"{hour:02d}", 0.0) for hour in range(24))})
 
 
 def revenue_by_weekday(report: Report) -> pd.DataFrame:
     """Columns: weekday (Monday first), revenue."""
     values = section(report, "analytics", "revenue_by_weekday")
-    return pd.DataFrame({"weekday": WEEKDAYS, "revenue": [values.get(name, 0.0) for name in WEEKDAYS]})
+    return pd.DataFrame({"weekday": WEEKDAYS, "revenue": numbers(values.get(name, 0.0) for name in WEEKDAYS)})
+
+
+def revenue_by_currency(report: Report) -> pd.DataFrame:
+    """Columns: currency, revenue; the largest first."""
+    return pairs(section(report, "analytics", "revenue_by_currency"), "currency", "revenue")
 
 
 def revenue_by_category(report: Report) -> pd.DataFrame:
@@ -62,21 +102,20 @@ def revenue_by_category(report: Report) -> pd.DataFrame:
 def top_customers(report: Report) -> pd.DataFrame:
     """Columns: customer_id, total_revenue, order_count."""
     columns = ["customer_id", "total_revenue", "order_count"]
-    return rows(section(report, "analytics", "top_customers"), columns)
+    return rows(section(report, "analytics", "top_customers"), columns, money=("total_revenue",))
 
 
 def top_products(report: Report, by: str = "revenue") -> pd.DataFrame:
     """Columns: product, revenue, quantity_sold; `by` is "revenue" or "quantity"."""
     name = "top_products_by_quantity" if by == "quantity" else "top_products"
-    return rows(section(report, "analytics", name), ["product", "revenue", "quantity_sold"])
+    return rows(section(report, "analytics", name), ["product", "revenue", "quantity_sold"], money=("revenue",))
 
 
 def errors_by_rule(report: Report) -> pd.DataFrame:
     """Columns: rule, transactions, amount: what each rule excludes; a transaction that breaks two counts in both."""
-    table = pairs(section(report, "validation", "error_counts"), "rule", "transactions")
-    amounts = section(report, "validation", "error_amounts")
-    table["amount"] = [float(amounts.get(rule, 0.0)) for rule in table["rule"]]
-    return table
+    counts, amounts = (section(report, "validation", name) for name in ("error_counts", "error_amounts"))
+    table = pairs(counts, "rule", "transactions").astype({"transactions": "int64"})
+    return table.assign(amount=numbers(amounts.get(rule, 0.0) for rule in table["rule"]))
 
 
 def errors(report: Report) -> pd.DataFrame:
@@ -93,43 +132,45 @@ def anomalies(report: Report) -> pd.DataFrame:
 
 
 def anomalies_by_day(report: Report) -> pd.DataFrame:
-    """Columns: day (datetime), type, count: long form."""
+    """Columns: day (datetime), type, count: long form; the days are bounded as those of `revenue_by_day` are."""
     days = section(report, "anomalies", "by_day")
     found = [(day, name, count) for day, row in days.items() for name, count in row.items()]
     table = pd.DataFrame(found, columns=["day", "type", "count"])
-    table["day"] = pd.to_datetime(table["day"])
-    return table
+    return in_span(table.assign(day=dates(table["day"])))
 
 
 def high_values(report: Report) -> pd.DataFrame:
     """Columns: transaction_id, total, timestamp, customer_id."""
     columns = ["transaction_id", "total", "timestamp", "customer_id"]
-    return rows(section(report, "anomalies", "high_value_transactions"), columns)
+    return rows(section(report, "anomalies", "high_value_transactions"), columns, money=("total",))
 
 
 def suspicious_patterns(report: Report) -> pd.DataFrame:
     """Columns: type, id (of a transaction or customer), value, limit."""
     found = section(report, "anomalies", "suspicious_patterns")
     plain = [{**row, "id": row.get("transaction_id", row.get("customer_id"))} for row in found]
-    return rows(plain, ["type", "id", "value", "limit"])
+    return rows(plain, ["type", "id", "value", "limit"], money=("value",))
 
 
 def order_values(report: Report) -> pd.DataFrame:
     """Columns: from, to, label, orders, revenue: the histogram of order values, without empty ends."""
-    table = rows(section(report, "analytics", "order_value_histogram"), ["from", "to", "orders", "revenue"])
+    found = section(report, "analytics", "order_value_histogram")
+    table = rows(found, ["from", "to", "orders", "revenue"], money=("revenue",))
     labels = [
         f"{low:,.0f}+" if pd.isna(high) else f"{low:,.0f}-{high:,.0f}"  # the last class is open
         for low, high in zip(table["from"], table["to"], strict=True)
     ]
     table.insert(2, "label", labels)
     filled = table.index[table["orders"] > 0]
-    return table.loc[filled.min() : filled.max()].reset_index(drop=True) if len(filled) else table.iloc[:0]
+    kept = table.loc[filled.min() : filled.max()].reset_index(drop=True) if len(filled) else table.iloc[:0]
+    return kept.astype({"orders": "int64"})
 
 
 def pareto(report: Report) -> pd.DataFrame:
     """Columns: customers_percent, customers, revenue, revenue_percent."""
     columns = ["customers_percent", "customers", "revenue", "revenue_percent"]
-    return rows(section(report, "analytics", "customer_pareto"), columns)
+    table = rows(section(report, "analytics", "customer_pareto"), columns, money=("revenue", "revenue_percent"))
+    return table.dropna(subset=["revenue"])
 
 
 def validation(report: Report) -> pd.DataFrame:
@@ -139,45 +180,3 @@ def validation(report: Report) -> pd.DataFrame:
     return pd.DataFrame(
         {"outcome": outcomes, "transactions": [counts.get(f"{name}_transactions", 0) for name in outcomes]}
     )
-
-
-def whole_tables(part: Part) -> dict[str, pd.DataFrame]:
-    """Every customer, product, category, day, rule and anomaly of a merge, the largest first."""
-    named = {name: ranked(part.tables.get(name, {}), 0) for name in ("customers", "products", "categories", "days")}
-    found = named["products"]
-    return {
-        "customers": table_of(named["customers"], ["customer_id", "total_revenue", "order_count", "transactions"]),
-        "products": pd.DataFrame(
-            [(key, money(row[0]), pieces(row[1]), row[2]) for key, row in found],
-            columns=["product", "revenue", "quantity_sold", "lines"],
-        ),
-        "categories": pd.DataFrame(
-            [(key, money(row[0]), pieces(row[1]), row[2]) for key, row in named["categories"]],
-            columns=["category", "revenue", "quantity_sold", "lines"],
-        ),
-        "days": table_of(sorted(named["days"]), ["day", "revenue", "order_count", "transactions"]),
-        "errors": pd.DataFrame(
-            [(*key.split(": "), row[0], money(row[1])) for key, row in ranked(part.tables.get("error_fields", {}), 0)],
-            columns=["rule", "field", "transactions", "amount"],
-        ),
-        "anomalies": anomaly_table(part),
-    }
-
-
-def table_of(found: list[tuple[str, list[int]]], columns: list[str]) -> pd.DataFrame:
-    """Rows of a key, cents and counts."""
-    return pd.DataFrame([(key, money(row[0]), *row[1:]) for key, row in found], columns=columns)
-
-
-def anomaly_table(part: Part) -> pd.DataFrame:
-    """Every anomaly, type by type: whose it is, how large, and the limit that it exceeds."""
-    columns = ["type", "transaction_id", "customer_id", "value", "limit", "timestamp"]
-    found = [row for rows in anomaly_lists(part, None) for row in rows]
-    return pd.DataFrame(found, columns=columns)
-
-
-def write_tables(part: Part, folder: Path) -> None:
-    """Write the whole tables of a merge as CSV files, one a table."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, table in whole_tables(part).items():
-        write_whole(folder / f"{name}.csv", table.to_csv(index=False).encode("utf-8"))

@@ -125,6 +125,8 @@ class Reader:
         window = self.window
         if window.peek():
             raise RejectedFile("not JSON: something stands behind the end of the top level", window.offset)
+        if self.list_error and {"schema_version", "validation"} <= set(self.unknown):
+            raise RejectedFile("this is a report of the worker, not its input")
         if self.list_error:
             raise self.list_error
 

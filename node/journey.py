@@ -8,6 +8,7 @@ household_id        customer_id, email     product_type, package_size    product
 sales_value         line subtotal          retail_disc + coupon_match_disc   discount
 unit_price = (subtotal + discount) / quantity, or the subtotal where the quantity is 0
 subtotal = total = the lines' sum, tax 0, status completed; no payment method is known: "Unknown"
+transaction_timestamp  timestamp: the tables' times are UTC; the shops', with their offset, are New York's
 """
 
 import importlib.util
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
@@ -23,6 +25,8 @@ import pandas as pd
 
 from node.contract import COMPLETED, UNKNOWN, WorkerError
 from node.files import write_whole
+
+SHOP_ZONE = "America/New_York"
 
 
 class JourneyLine(msgspec.Struct, omit_defaults=True, gc=False):
@@ -113,11 +117,16 @@ def baskets_of(lines: pd.DataFrame) -> Iterator[JourneyBasket]:
     items = lines_of(lines, cents)
     bounds = [*starts.tolist(), len(items)]
     first = lines.iloc[starts]
-    times = first["transaction_timestamp"].dt.strftime("%Y-%m-%dT%H:%M:%S").tolist()
-    heads = zip(first["basket_id"].tolist(), times, first["household_id"].tolist(), totals.tolist(), strict=True)
+    times, households = local_times(first["transaction_timestamp"]), first["household_id"].tolist()
+    heads = zip(first["basket_id"].tolist(), times, households, totals.tolist(), strict=True)
     for (start, end), (basket, time, household, total) in zip(pairwise(bounds), heads, strict=True):
         customer = JourneyCustomer(str(household), f"household-{household}@example.com")
         yield JourneyBasket(str(basket), time, customer, items[start:end], total, total)
+
+
+def local_times(times: "pd.Series[pd.Timestamp]") -> list[str]:
+    """UTC times as the shop's clocks showed them, with their offset."""
+    return [time.isoformat() for time in times.dt.tz_localize("UTC").dt.tz_convert(ZoneInfo(SHOP_ZONE))]
 
 
 def lines_of(lines: pd.DataFrame, cents: npt.NDArray[np.int64]) -> list[JourneyLine]:

@@ -29,7 +29,7 @@ def merge(folder: Path, output: Path, plan: Path | None = None, tables: Path | N
         report = merged_report(total, planned, time.perf_counter() - started)
         write_whole(output, encode(report))
     if tables is not None:
-        from node.frames import write_tables  # pandas, which a merge does not need otherwise
+        from node.export import write_tables  # pandas, which a merge does not need otherwise
 
         write_tables(total, tables)
 

@@ -9,19 +9,20 @@ from typing import Any
 
 import msgspec
 
-from node.contract import MAX_ERRORS, SCHEMA_VERSION
+from node.contract import MAX_ERRORS, PARTIAL_VERSION, UsageError
 from node.ids import Ids, read_columns
-from node.settings import Settings
+from node.settings import read_settings
 
 Table = dict[str, list[int]]
 
 
 class Source(msgspec.Struct, gc=False):
-    """An input: its name, its size, and why it was rejected (None: it was processed)."""
+    """An input: its name, its size, why it was rejected (None: it was processed), and its content (see `content`)."""
 
     name: str
     bytes: int
     rejection: str | None = None
+    content: str = ""
 
 
 class BadRecord(msgspec.Struct, gc=False, order=True):
@@ -45,7 +46,7 @@ class Suspect(msgspec.Struct, gc=False, order=True):
 class Part(msgspec.Struct):
     """Exact sums; each table's columns are named in `TABLES`, `ids` are those of the valid transactions."""
 
-    schema_version: int = SCHEMA_VERSION
+    schema_version: int = PARTIAL_VERSION
     rules: dict[str, Any] = {}
     sources: list[Source] = []
     warnings: list[tuple[str, str]] = []
@@ -57,6 +58,12 @@ class Part(msgspec.Struct):
     ids: Ids = msgspec.field(default_factory=Ids)
 
 
+class Heading(msgspec.Struct):
+    """What every version's partial begins with."""
+
+    schema_version: int
+
+
 class IdsHeading(msgspec.Struct, gc=False):
     """What a partial says of its ids before their columns."""
 
@@ -64,7 +71,7 @@ class IdsHeading(msgspec.Struct, gc=False):
     further: dict[str, int]
 
 
-# Money in cents, quantities in thousandths; "transactions" are the valid ones, "orders" the completed ones.
+# Money in cents, quantities in thousandths; "transactions" are the valid ones, "orders" those that count as money.
 TABLES = {
     "customers": ("revenue", "orders", "transactions"),
     "products": ("revenue", "quantity", "lines"),
@@ -72,7 +79,9 @@ TABLES = {
     "days": ("revenue", "orders", "transactions"),
     "hours": ("revenue", "orders"),
     "order_values": ("revenue", "orders"),
-    "statuses": ("transactions",),
+    "statuses": ("transactions", "amount"),
+    "currencies": ("revenue", "orders", "transactions"),
+    "offsets": ("transactions",),
     "payment_methods": ("transactions",),
     "shipping_methods": ("transactions",),
     "anomaly_days": ("high_value", "high_quantity", "total_mismatch"),
@@ -122,7 +131,7 @@ def merge_into(target: Part, more: Part, tables: Collection[str] = TABLES) -> No
 def encode_part(part: Part) -> Iterator[bytes | memoryview]:
     """A part as a line of JSON, then the columns of its ids; the same call gives the same bytes."""
     part.sources.sort(key=lambda source: source.name)
-    part.warnings.sort()
+    part.warnings = sorted(set(part.warnings))
     for suspects in part.suspects.values():
         suspects.sort()
     yield msgspec.json.encode(part, enc_hook=heading, order="sorted") + b"\n"
@@ -143,10 +152,14 @@ def decode_part(data: bytes) -> Part:
     """
     end = data.find(b"\n") + 1
     line, columns = memoryview(data)[:end], memoryview(data)[end:]
+    version = msgspec.json.decode(line, type=Heading).schema_version
+    if version != PARTIAL_VERSION:
+        raise msgspec.DecodeError(f"its schema version is {version}, this worker's is {PARTIAL_VERSION}")
     part = msgspec.json.decode(line, type=Part, dec_hook=lambda _, value: read_ids(value, columns))
-    if part.schema_version != SCHEMA_VERSION:
-        raise msgspec.DecodeError(f"its schema version is {part.schema_version}, this worker's is {SCHEMA_VERSION}")
-    part.rules = msgspec.convert(part.rules, Settings).as_dict()
+    try:
+        part.rules = read_settings(part.rules).as_dict()
+    except UsageError as error:
+        raise msgspec.DecodeError(str(error)) from error
     return part
 
 

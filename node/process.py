@@ -5,13 +5,15 @@ readers are processes that need neither numpy nor pandas, so they are at work wh
 then this process and a fork of it analyse what the readers send.
 """
 
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from node.columns import Columns
-from node.contract import TASK_PARTIAL
-from node.files import find_inputs, write_whole
+from node.contract import TASK_PARTIAL, WorkerError
+from node.files import make_writable, one_line, write_whole
+from node.inputs import find_inputs
 from node.processes import children
 from node.reading import read_tasks
 from node.settings import Settings
@@ -23,17 +25,22 @@ def process(paths: list[Path], output: Path, settings: Settings) -> None:
 
     Raises:
         UsageError: before any work, when a path or an output name is wrong.
-        OSError: the output cannot be written.
-        WorkerError: a process of the call was killed.
+        WorkerError: nothing can be written into the output; a process of the call was killed; or one report could not
+            be written, and all others are there.
     """
-    inputs = find_inputs(paths)
-    output.mkdir(parents=True, exist_ok=True)
-    with reading(plan_shards(inputs), settings) as streams:
+    found = find_inputs(paths, output)
+    make_writable(output)
+    if found.left_out_line():
+        print(one_line(found.left_out_line()), file=sys.stderr)
+    with reading(plan_shards(found.inputs), settings) as streams:
         from node.analysts import analyse  # pandas comes with it, so not before the readers have started
         from node.partial import encode_part
 
-        total = analyse(streams, output, settings)
+        total, unwritten = analyse(streams, output, settings)
     write_whole(output / TASK_PARTIAL, *encode_part(total))
+    if unwritten:
+        count = len(found.inputs)
+        raise WorkerError(f"{len(unwritten)} of {count} reports could not be written, as said above; all others are.")
 
 
 @contextmanager

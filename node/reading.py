@@ -3,6 +3,7 @@
 This is all that a reading process does, and it imports neither numpy nor pandas.
 """
 
+import os
 import time
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -10,8 +11,10 @@ from typing import Any
 import msgspec
 
 from node.columns import Collector, Columns
+from node.content import Content
 from node.contract import RejectedFile
 from node.ingest import Reader, Records
+from node.inputs import open_input
 from node.records import Repaired
 from node.shards import Task
 
@@ -29,6 +32,7 @@ class Outcome(msgspec.Struct):
         count: transactions read.
         proven: a task that is a part of a file began and ended between two records of its list.
         unknown: keys that the contract does not know -> how many.
+        content: what it holds, which the analysis finds.
     """
 
     task: Task
@@ -40,6 +44,7 @@ class Outcome(msgspec.Struct):
     seconds: float = 0.0
     proven: bool = False
     unknown: dict[str, int] = {}
+    content: Content = msgspec.field(default_factory=Content.empty)
 
     def note_unknown(self, names: Iterable[str]) -> None:
         """Count unknown keys."""
@@ -80,7 +85,8 @@ class Reading:
         started = time.perf_counter()
         outcome = Outcome(task, self.next_number())
         try:
-            with task.source.path.open("rb") as stream:
+            with open_input(task.source.path) as stream:
+                outcome.size = os.fstat(stream.fileno()).st_size
                 reader = Reader(stream, self.extra, task.stop)
                 found = reader.read_from(task.start, task.boundary) if task.start else reader.read()
                 yield from self.collect(outcome, reader, found)
@@ -89,9 +95,9 @@ class Reading:
             outcome.proven = reader.stopped if task.stop is not None else reader.restarts == 0
             outcome.note_unknown(reader.unknown)
         except RejectedFile as rejection:
-            outcome.rejection, outcome.size = rejection, task.source.path.stat().st_size
+            outcome.rejection = rejection
         except OSError as error:
-            outcome.rejection = RejectedFile(f"the file cannot be read: {error.strerror}")
+            outcome.rejection = RejectedFile(f"the file cannot be read: {error.strerror or error}")
         outcome.seconds = time.perf_counter() - started
         self.done.append(outcome)
         if len(self.done) >= BATCH_FILES:

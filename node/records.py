@@ -51,6 +51,7 @@ class Transaction(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     payment_method: str | None = None
     shipping_method: str | None = None
     status: str | None = None
+    currency: str | None = None
 
 
 class Document(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -63,6 +64,7 @@ class Document(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 
 IDS = {"transaction_id", "customer_id", "product_id"}
+REQUIRED_IDS = {"transaction_id", "customer_id"}
 PARTS = {"customer", "line_items"}
 NUMBERS = {"quantity", "unit_price", "discount", "subtotal", "tax", "shipping_cost", "total"}
 
@@ -129,11 +131,11 @@ def read_parts(value: dict[str, Any], result: Repaired) -> None:
 
 
 def has(value: Any, path: list[str]) -> bool:
-    """True when a dotted path leads to a value that is not null, in every element of the lists on its way."""
+    """True when a dotted path leads to a value, not null and no empty text, in every element of lists on its way."""
     if isinstance(value, list):
         return all(has(item, path) for item in value)
     if not path or value is None:
-        return value is not None
+        return value is not None and value != ""
     return isinstance(value, dict) and has(value.get(path[0]), path[1:])
 
 
@@ -151,7 +153,7 @@ def fill(target: Any, value: dict[str, Any], names: tuple[str, ...], prefix: str
     for key, item in value.items():
         if key not in names:
             result.unknown.append(clean(prefix + key))
-        elif item is not None and key not in PARTS:
+        elif item is not None and key not in PARTS and not (item == "" and key in REQUIRED_IDS):
             if readable(key, item):
                 setattr(target, key, item)
             else:

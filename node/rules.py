@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from node.contract import REQUIRED_FIELDS
 from node.settings import Settings
 from node.tables import Batch
 
@@ -27,35 +26,66 @@ def wrong_timestamp(batch: Batch, settings: Settings) -> Any:
 
 def no_line_items(batch: Batch, settings: Settings) -> Any:
     """An empty list of line items."""
-    return batch.transactions["line_count"] == 0
+    return (batch.transactions["line_count"] == 0) & ("line_items" not in settings.required.waive)
 
 
 def wrong_unit_price(batch: Batch, settings: Settings) -> Any:
     """A negative price or one above the limit."""
-    price = batch.lines["unit_price"]
-    return (price < 0) | (price > settings.limits.max_unit_price)
+    price = sized(batch, settings, "unit_price")
+    return (price < 0) | (price > limit(batch, settings, "max_unit_price", lines=True))
 
 
 def wrong_quantity(batch: Batch, settings: Settings) -> Any:
     """A quantity of nothing, less than nothing or above the limit."""
-    quantity = batch.lines["quantity"]
-    return (quantity <= 0) | (quantity > settings.limits.max_quantity)
+    quantity = sized(batch, settings, "quantity")
+    return (quantity <= 0) | (quantity > limit(batch, settings, "max_quantity", lines=True))
 
 
 def wrong_total(batch: Batch, settings: Settings) -> Any:
-    """A total of nothing, less than nothing or above the limit."""
+    """A total of nothing, less than nothing or above the limit, unless such totals are allowed."""
     total = batch.transactions["total"]
-    return (total <= 0) | (total > settings.limits.max_total)
+    size = total.abs() if settings.money.refunds else total
+    nothing = size < 0 if settings.money.zero else size <= 0
+    return nothing | (size > limit(batch, settings, "max_total"))
 
 
 def negative_subtotal(batch: Batch, settings: Settings) -> Any:
     """A transaction's subtotal below 0."""
-    return batch.transactions["subtotal"] < 0
+    return (batch.transactions["subtotal"] < 0) & ~are_refunds(batch, settings)
 
 
 def negative_tax(batch: Batch, settings: Settings) -> Any:
     """A tax below 0."""
-    return batch.transactions["tax"] < 0
+    return (batch.transactions["tax"] < 0) & ~are_refunds(batch, settings)
+
+
+def other_currency(batch: Batch, settings: Settings) -> Any:
+    """Another currency than the one that the rules file chooses."""
+    allowed = [code for code, name in enumerate(batch.names["currency"]) if not code or name == settings.money.currency]
+    return ~batch.transactions["currency"].isin(allowed) & bool(settings.money.currency)
+
+
+def are_refunds(batch: Batch, settings: Settings) -> Mask:
+    """Transactions that give money back, as far as the rules allow any: their amounts may be negative."""
+    return np.asarray(batch.transactions["total"] < 0) & settings.money.refunds
+
+
+def sized(batch: Batch, settings: Settings, name: str) -> Any:
+    """A number of every line, a refund's without its sign."""
+    values = batch.lines[name]
+    if not settings.money.refunds:
+        return values
+    return values.where(~are_refunds(batch, settings)[batch.lines["transaction"]], values.abs())
+
+
+def limit(batch: Batch, settings: Settings, name: str, lines: bool = False) -> Any:
+    """A limit for all transactions or lines, or for each when currencies have their own."""
+    if not settings.currency_limits:
+        return getattr(settings.limits, name)
+    currencies = [settings.money.currency, *batch.names["currency"][1:]]
+    by_code = [getattr(settings.currency_limits.get(code, settings.limits), name) for code in currencies]
+    found = np.array(by_code, np.float64)[batch.transactions["currency"]]
+    return found[batch.lines["transaction"]] if lines else found
 
 
 @dataclass(frozen=True)
@@ -75,6 +105,7 @@ RULES = (
     Rule("total", "total", wrong_total),
     Rule("subtotal", "subtotal", negative_subtotal),
     Rule("tax", "tax", negative_tax),
+    Rule("currency", "currency", other_currency),
 )
 
 RULE_NAMES = ("required", "type", *(rule.name for rule in RULES))
@@ -109,8 +140,8 @@ def wrong_types(batch: Batch) -> Iterator[Finding]:
 
 
 def missing_fields(batch: Batch, settings: Settings) -> Iterator[Finding]:
-    """Required fields that are not there, or null; a part of a wrong type is not missing too."""
-    for name in dict.fromkeys((*REQUIRED_FIELDS, *settings.required.extra)):
+    """Required fields that are not there, null or empty; a part of a wrong type is not missing too."""
+    for name in settings.required.fields():
         rows = missing(batch, name)
         for wrong, excused in batch.wrong.items():
             if wrong == "transaction" or wrong == name or name.startswith(f"{wrong}."):

@@ -1,4 +1,4 @@
-"""The rules file: thresholds, rules switched off, and extra required fields.
+"""The rules file: thresholds, what counts as money, rules switched off, and required fields.
 
 A user owns this file (TOML). Every key has a default, an unknown one is an error that names the nearest.
 `DEFAULT_RULES_TOML` is what `python -m node rules` prints.
@@ -6,6 +6,7 @@ A user owns this file (TOML). Every key has a default, an unknown one is an erro
 
 import difflib
 import math
+import re
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -13,9 +14,10 @@ from typing import Any
 
 import msgspec
 
-from node.contract import UsageError
+from node.contract import COMPLETED, REQUIRED_FIELDS, UsageError
 
 Number = int | float  # as the user writes it
+CURRENCY = re.compile("[A-Z]{3}")
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -36,9 +38,17 @@ class Anomalies(msgspec.Struct, frozen=True):
 
 
 class Required(msgspec.Struct, frozen=True):
-    """Dotted names of fields that every transaction needs beside the contract's."""
+    """Dotted names of fields that every transaction needs beside the contract's, and of those it may lack."""
 
     extra: tuple[str, ...] = ()
+    waive: tuple[str, ...] = ()
+
+    def fields(self) -> tuple[str, ...]:
+        """Every field that must be there; waiving `customer` waives all of its own."""
+        kept = [name for name in REQUIRED_FIELDS if name not in self.waive]
+        if "customer" in self.waive:
+            kept = [name for name in kept if not name.startswith("customer.")]
+        return tuple(dict.fromkeys((*kept, *self.extra)))
 
 
 class Switches(msgspec.Struct, frozen=True):
@@ -47,21 +57,50 @@ class Switches(msgspec.Struct, frozen=True):
     off: tuple[str, ...] = ()
 
 
+class Money(msgspec.Struct, frozen=True):
+    """What counts as money.
+
+    Attributes:
+        statuses: transactions with one of these count.
+        currency: of all transactions; empty: whatever comes, but only one.
+        refunds: a negative total is a refund, and valid.
+        zero: a total of nothing is valid.
+    """
+
+    statuses: tuple[str, ...] = (COMPLETED,)
+    currency: str = ""
+    refunds: bool = False
+    zero: bool = False
+
+
 class Settings(msgspec.Struct, frozen=True):
-    """All that a rules file can set."""
+    """All that a rules file can set.
+
+    Attributes:
+        currency_limits: currency -> its own limits.
+    """
 
     limits: Limits = Limits()
     anomalies: Anomalies = Anomalies()
     required: Required = Required()
     rules: Switches = Switches()
+    money: Money = Money()
+    currency_limits: dict[str, Limits] = {}
 
     def as_dict(self) -> dict[str, Any]:
-        """The rules as they stand in a report."""
+        """The rules as they stand in a report, in the layout of the rules file."""
         rules: dict[str, Any] = msgspec.to_builtins(self)
+        rules["limits"] |= rules.pop("currency_limits")
         return rules
 
 
-SECTIONS: dict[str, Any] = {"limits": Limits, "anomalies": Anomalies, "required": Required, "rules": Switches}
+SECTIONS: dict[str, Any] = {
+    "limits": Limits,
+    "anomalies": Anomalies,
+    "required": Required,
+    "rules": Switches,
+    "money": Money,
+}
 
 
 def load_settings(path: Path | None, rule_names: Callable[[], tuple[str, ...]]) -> Settings:
@@ -84,32 +123,71 @@ def load_settings(path: Path | None, rule_names: Callable[[], tuple[str, ...]]) 
 
 def parse_settings(text: str, rule_names: Callable[[], tuple[str, ...]]) -> Settings:
     """Settings from the text of a rules file, where `rule_names` may be switched off: asked for when one is."""
-    document = tomllib.loads(text)
+    settings = read_settings(tomllib.loads(text))
+    if settings.rules.off:
+        check_names(settings.rules.off, list(rule_names()), "rule")
+    return settings
+
+
+def read_settings(document: dict[str, Any]) -> Settings:
+    """Settings from a rules file's sections, or from a report's `rules`.
+
+    Raises:
+        UsageError: an unknown key, or a value of the wrong kind.
+    """
     check_names(document, list(SECTIONS), "section")
-    sections = {name: read_section(name, document.get(name, {})) for name in SECTIONS}
-    if sections["rules"].off:
-        check_names(sections["rules"].off, list(rule_names()), "rule")
-    return Settings(**sections)
+    tables = {name: document.get(name, {}) for name in SECTIONS}
+    for name, table in tables.items():
+        if not isinstance(table, dict):
+            raise UsageError(f"{name} must be a section, written [{name}].")
+    general = {key: value for key, value in tables["limits"].items() if not isinstance(value, dict)}
+    own = {key: value for key, value in tables["limits"].items() if isinstance(value, dict)}
+    sections = {name: read_section(name, table) for name, table in (tables | {"limits": general}).items()}
+    check_names(sections["required"].waive, [*REQUIRED_FIELDS, "customer"], "required field")
+    return Settings(**sections, currency_limits={key: currency_limits(key, general | own[key]) for key in own})
 
 
-def read_section(name: str, table: Any) -> Any:
+def currency_limits(code: str, table: dict[str, Any]) -> Limits:
+    """The limits of one currency, over the general ones."""
+    if not CURRENCY.fullmatch(code):
+        raise UsageError(f"limits.{code}: a section of limits is named by a currency's code, like [limits.EUR].")
+    limits: Limits = read_section(f"limits.{code}", table, Limits)
+    return limits
+
+
+def read_section(name: str, table: dict[str, Any], cls: Any = None) -> Any:
     """One section's values over its defaults."""
-    if not isinstance(table, dict):
-        raise UsageError(f"{name} must be a section, written [{name}].")
-    cls = SECTIONS[name]
+    cls = cls or SECTIONS[name]
     check_names(table, list(cls.__struct_fields__), f"key in [{name}]")
-    return cls(**{key: read_value(f"{name}.{key}", value, cls) for key, value in table.items()})
+    defaults = cls()
+    return cls(**{key: read_value(f"{name}.{key}", value, getattr(defaults, key)) for key, value in table.items()})
 
 
-def read_value(name: str, value: Any, section: type) -> Any:
-    """A list of names for [required] and [rules], a number that is not negative for the others."""
-    if section in (Required, Switches):
-        if isinstance(value, list) and all(isinstance(item, str) and item for item in value):
-            return tuple(dict.fromkeys(value))
-        raise UsageError(f'{name} must be a list of names, like ["customer.country"].')
+def read_value(name: str, value: Any, default: Any) -> Any:
+    """A value of the kind that its default has: a list of names, a switch, a currency's code or a size."""
+    if isinstance(default, tuple):
+        return read_names(name, value)
+    if isinstance(default, bool):
+        if isinstance(value, bool):
+            return value
+        raise UsageError(f"{name} must be true or false, but is {value!r}.")
+    if isinstance(default, str):
+        if isinstance(value, str) and (value == "" or CURRENCY.fullmatch(value)):
+            return value
+        raise UsageError(f'{name} must be a currency\'s code, like "EUR", or "", but is {value!r}.')
     if isinstance(value, bool) or not isinstance(value, int | float) or not is_size(value):
         raise UsageError(f"{name} must be a number from 0 to 10^12, but is {value!r}.")
     return value
+
+
+def read_names(name: str, value: Any) -> tuple[str, ...]:
+    """A list of names; the statuses that count must be some."""
+    example = '["completed"]' if name == "money.statuses" else '["customer.country"]'
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str) and item for item in value):
+        raise UsageError(f"{name} must be a list of names, like {example}.")
+    if name == "money.statuses" and not value:
+        raise UsageError(f"{name} must name at least one status, like {example}.")
+    return tuple(dict.fromkeys(value))
 
 
 def is_size(value: float) -> bool:
@@ -133,6 +211,8 @@ DEFAULT_RULES_TOML = """\
 max_unit_price = 10000    # the largest price of one piece: 0 <= unit_price <= max_unit_price
 max_quantity = 100        # the largest quantity of a line: 0 < quantity <= max_quantity
 max_total = 100000        # the largest total of a transaction: 0 < total <= max_total
+# [limits.JPY]            # the limits for one currency; what is left out is as above
+# max_total = 15000000
 
 [anomalies]               # a valid transaction beyond any of these is reported, and still counts
 high_value = 5000         # total above this
@@ -142,6 +222,13 @@ total_mismatch = 0.01     # |total - subtotal - tax - shipping_cost| above this,
 
 [required]
 extra = []                # fields that must be there too, like ["customer.country", "line_items.category"]
+waive = []                # fields that need not be there, like ["customer.email"]; ["customer"]: none of its own
+
+[money]
+statuses = ["completed"]  # valid transactions with one of these statuses, spelled like this, count as money
+currency = ""             # a code like "EUR": others are invalid; "": any, but of several nothing is added up
+refunds = false           # true: a negative total is valid, counts in the figure of refunds and nowhere else
+zero = false              # true: a total of 0 is valid
 
 [rules]
 off = []                  # rules that are not applied, by name: {names}

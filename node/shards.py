@@ -9,7 +9,7 @@ import os
 import msgspec
 
 from node.contract import MEBIBYTE, RejectedFile
-from node.files import Input
+from node.inputs import Input, open_input
 from node.window import PIECE_BYTES, Window
 
 MIN_SHARD_BYTES = 4 * MEBIBYTE
@@ -62,7 +62,7 @@ def processors() -> int:
 def halves(item: Input, middle: int) -> tuple[Task, Task] | None:
     """A file in two parts, cut at the first guessed boundary behind `middle`; None when there is no guess."""
     try:
-        with item.path.open("rb") as stream:
+        with open_input(item.path) as stream:
             boundary = guess_boundary(Window(stream))
             stream.seek(middle)
             found = stream.read(PIECE_BYTES).find(boundary) if boundary else -1

@@ -21,12 +21,12 @@ class Batch:
 
     Attributes:
         transactions: a row each: `file`, `index` in its file, `line_count` (-1: no list), `day` (YYYYMMDD or 0),
-            `hour`, the amounts, and the codes of texts.
+            `hour`, `offset`, the amounts, and the codes of texts.
         lines: a row each: `transaction` (row number there), the numbers, and the codes of texts.
         ids: transaction ids, empty where there is none.
         id_hashes: an element each.
         timestamps: as written.
-        names: column of codes, `line_items.` before a line's -> what the codes stand for.
+        names: column of codes, `line_items.` before a line's -> what the codes stand for; "offset" too.
         missing: dotted names of fields that are no columns -> rows of transactions that lack them.
         wrong: dotted field name -> rows of transactions where it has a wrong type.
         present: extra required field that the contract does not know -> rows of transactions that have it.
@@ -59,12 +59,13 @@ class Tables:
         hashes = arrays.pop("id_hash")
         lines = {name.removeprefix(LINE): arrays.pop(name) for name in list(arrays) if name.startswith(LINE)}
         times = parse_times(timestamps)
-        sales = pd.DataFrame({**places(columns), **arrays, "day": times.day, "hour": times.hour}, copy=False)
+        moments = {"day": times.day, "hour": times.hour, "offset": times.offset}
+        sales = pd.DataFrame({**places(columns), **arrays, **moments}, copy=False)
         counts = arrays["line_count"]
         owners = np.repeat(np.arange(len(counts)), np.maximum(counts, 0))
         items = pd.DataFrame({"transaction": owners, **lines}, copy=False)
         found = (columns.missing, columns.wrong, columns.present)
-        return Batch(sales, items, ids, hashes, timestamps, self.names, *found)
+        return Batch(sales, items, ids, hashes, timestamps, {**self.names, "offset": times.offsets}, *found)
 
 
 def type_of(name: str) -> Any:

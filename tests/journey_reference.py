@@ -2,6 +2,10 @@
 
 The rules are the default ones; the mapping is the documented one: a transaction is a basket, its total the sum of
 its lines' sales_value. Money is in whole cents throughout.
+
+Times: the tables are those of the R package completejourney, where they have the time zone America/New_York; its
+documentation shows the first basket, 31198570044, at 2017-01-01 06:53:26. The Python package kept the moments in UTC
+and dropped the zone.
 """
 
 from dataclasses import dataclass
@@ -10,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
+ZONE, FIRST_BASKET, FIRST_TIME = "America/New_York", 31198570044, "2017-01-01T06:53:26-05:00"
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,9 @@ def read_tables() -> pd.DataFrame:
     lines = pd.read_parquet(folder / "transactions.parquet")
     products = pd.read_parquet(folder / "products.parquet")
     lines = lines.merge(products, on="product_id", how="left")
+    lines["transaction_timestamp"] = lines["transaction_timestamp"].dt.tz_localize("UTC").dt.tz_convert(ZONE)
+    first = lines.loc[lines["basket_id"] == FIRST_BASKET, "transaction_timestamp"].iloc[0]
+    assert first.isoformat() == FIRST_TIME
     lines["cents"] = (lines["sales_value"] * 100).round().astype("int64")
     lines["bad_quantity"] = (lines["quantity"] <= 0) | (lines["quantity"] > 100)
     kind, size = lines["product_type"].fillna("").astype(str), lines["package_size"].fillna("").astype(str)

@@ -6,11 +6,13 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from batchkit import inputs
 from batchkit.errors import ParameterError
+from node import contract
+from node.inputs import find_inputs
 
 NOBODY = 65534
 
@@ -57,6 +59,7 @@ def test_every_name_in_a_folder_is_an_input_or_left_out_with_a_reason(folder):
         "pipe.json": "a named pipe",
         "gone.json": "a link to nothing",
         "self.json": "a link to nothing",
+        "x.json": "a folder named like an input; what is in it counts",
         "link/up": "a link back to a folder above it",
         "sub/up": "a link back to a folder above it",
     }
@@ -109,6 +112,24 @@ def test_a_path_without_an_input_is_one_line_that_says_what_is_there(tmp_path, m
 def test_one_file_is_an_input_by_its_name(tmp_path):
     (tmp_path / "one.JSON").write_text("{}")
     assert list(inputs.find(tmp_path / "one.JSON").files) == ["one.JSON"]
+
+
+names = st.lists(st.text("aj.soNJreptl", min_size=1, max_size=12), min_size=1, max_size=3).map("/".join)
+
+
+@given(names)
+@example(".a.json")
+@example("a/.b/c.json")
+@example("a.REPORT.json")
+@example("a.partial")
+def test_the_worker_has_the_same_rule(name):
+    assert (inputs.why_not(name) is None) == (contract.left_out(name) is None)
+    assert inputs.report_name(name) == contract.report_name(name)
+
+
+def test_the_worker_finds_the_same_inputs(folder):
+    found = find_inputs([folder]).inputs
+    assert sorted(one.name for one in found) == sorted(inputs.find(folder).files)
 
 
 @given(st.text("aj.soNJrept/", min_size=1, max_size=20))

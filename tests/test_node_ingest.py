@@ -12,7 +12,7 @@ import pytest
 
 from node import shards
 from node.analysts import put_together
-from node.files import find_inputs
+from node.inputs import find_inputs
 from node.process import process
 from node.reading import read_tasks
 from node.settings import Settings
@@ -213,7 +213,7 @@ def two_processes(data: bytes, cut: int, folder: Path, monkeypatch: pytest.Monke
 
     (folder / "in").mkdir(exist_ok=True)
     (folder / "in" / "x.json").write_bytes(data)
-    source = find_inputs([folder / "in"])[0]
+    source = find_inputs([folder / "in"]).inputs[0]
     pair = shards.halves(source, cut)
     if pair is None:
         return plain(run(folder, data))

@@ -1,5 +1,7 @@
 """The real data: the worker's merged report against the package's own tables, to the cent."""
 
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +34,23 @@ def test_the_first_weeks_are_what_the_tables_say(year: Any) -> None:
     expected = journey_reference()
     assert valid == {week: expected.valid_by_week[week] for week in weeks}
     assert (expected.baskets, expected.valid, expected.lines) == (155_848, 155_848 - 21_199, 1_469_307)
+
+
+def test_the_times_are_the_shops_own(year: Any) -> None:
+    texts = [path.read_text() for path in sorted((year / "in").iterdir())]
+    times = [time for text in texts for time in re.findall(r'"timestamp":"([^"]+)"', text)]
+    assert (min(times), max(times)) == ("2017-01-01T06:53:26-05:00", "2017-12-31T23:01:20-05:00")
+    assert {time[-6:] for time in times} == {"-05:00", "-04:00"}
+    expected = journey_reference()
+    assert max(expected.by_hour, key=expected.by_hour.__getitem__) == "17"
+    assert (min(expected.by_day), max(expected.by_day)) == ("2017-01-01", "2017-12-31")
+
+
+def test_a_year_with_summer_time_is_no_mixture_of_offsets(year: Any) -> None:
+    weeks = [year / "in" / f"week-{at:02d}.json" for at in (1, 11, 12, 30, 45)]
+    node("process", *weeks, "--output", year / "some")
+    node("merge", year / "some", "--output", year / "some.json")
+    assert json.loads((year / "some.json").read_bytes())["warnings"] == []
 
 
 def test_journey_twice_writes_the_same_bytes(year: Any) -> None:

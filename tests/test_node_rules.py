@@ -38,6 +38,13 @@ WRONG = {
     "[limits]\nmax_total = true": "limits.max_total must be a number",
     "limits = 3": "limits must be a section",
     "[required]\nextra = [1]": "required.extra must be a list of names",
+    '[required]\nwaive = ["custmer"]': "Unknown required field: 'custmer'. Did you mean 'customer'?",
+    "[money]\nstatuses = []": "money.statuses must name at least one status",
+    '[money]\nstatuses = "paid"': 'money.statuses must be a list of names, like ["completed"]',
+    '[money]\ncurrency = "eur"': 'money.currency must be a currency\'s code, like "EUR"',
+    "[money]\nzero = 1": "money.zero must be true or false, but is 1.",
+    "[limits.euro]\nmax_total = 1": "limits.euro: a section of limits is named by a currency's code",
+    "[limits.EUR]\nmax_totel = 1": "Unknown key in [limits.EUR]: 'max_totel'. Did you mean 'max_total'?",
     "[limits": "is not TOML",
 }
 
@@ -69,7 +76,7 @@ def test_bad_arguments_are_named_before_any_work(tmp_path: Path) -> None:
         assert said in done.stderr
         assert not (tmp_path / "out").exists()
     assert node("merge", "empty", "--output", "summary.json", folder=tmp_path).returncode == 1
-    assert node("process", "a", "--output", "out", folder=tmp_path).stderr == "x.json processed 0 of 0\n"
+    assert node("process", "a", "--output", "out", folder=tmp_path).stderr.endswith("\nx.json processed 0 of 0\n")
     (tmp_path / "plan.json").write_text('{"tasks": [{"inputs": [{"name": "x.json"}, {"name": "y.json"}]}]}')
     assert node("merge", "out", "--output", "s.json", "--plan", "plan.json", folder=tmp_path).returncode == 0
     assert json.loads((tmp_path / "s.json").read_bytes())["source"]["missing"] == ["y.json"]

@@ -1,12 +1,11 @@
 """What a state folder keeps of how the local Azure was reached, so that clients see a restart as a short outage.
 
 Ports, the signing secret and the identity's secret path are taken again where that is possible; a port that somebody
-else has by now is replaced by a free one. A temporary folder keeps nothing, since nothing comes back to it.
+else has by now is replaced by a free one. No account key is kept, and a temporary folder keeps nothing at all.
 """
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import secrets
@@ -28,7 +27,6 @@ class Reached:
     token_secret: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
     tenant_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     client_id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    batch_key: str = field(default_factory=lambda: base64.b64encode(secrets.token_bytes(64)).decode(), repr=False)
     path_secret: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
 
 

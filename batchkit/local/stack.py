@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import os
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -67,7 +69,7 @@ async def start(
         arm_url=f"https://{address(arm)}",
         ca_file=certificates.authority,
         tokens=Tokens(before.token_secret, before.tenant_id),
-        shared_key=SharedKey(_SHARED_KEY_ACCOUNT, before.batch_key) if options.allow_shared_key else None,
+        shared_key=_new_key() if options.allow_shared_key else None,
         faults=options.faults,
         keep=state.keep,
         mark=marked,
@@ -102,6 +104,10 @@ def _load_batch() -> Callable[[LocalConfig], Any]:
 def _make_containers(config: LocalConfig) -> None:
     token = config.tokens.issue(STORAGE_AUDIENCE)
     azurite.make_containers(config.blob_url, token, config.ca_file, CONTAINERS)
+
+
+def _new_key() -> SharedKey:
+    return SharedKey(_SHARED_KEY_ACCOUNT, base64.b64encode(secrets.token_bytes(64)).decode())
 
 
 async def _stop_all(servers: list[Server]) -> None:
