@@ -62,16 +62,14 @@ def read(session: Session, job_id: str) -> Outcome:
     Raises JobError when nothing is: neither the service nor the storage has anything of that name.
     """
     reader = _Reader()
-    state = reader.get("", "the job's state", jobs.state, session, job_id)
     tasks = reader.get(pd.DataFrame(columns=results.TASK_COLUMNS), "its tasks", results.tasks, session, job_id)
     inputs = reader.get(pd.DataFrame(columns=INPUTS), "its inputs", results.inputs, session, job_id)
     problems = reader.get(pd.DataFrame(columns=PROBLEMS), "its problems", results.problems, session, job_id)
-    unread = pd.DataFrame(reader.troubles, columns=PROBLEMS)
     summary = reader.get({}, "its summary", results.summary, session, job_id)
+    unread = pd.DataFrame(reader.troubles, columns=PROBLEMS).drop_duplicates("why")
+    state = reader.get("", "its state", jobs.state, session, job_id)
     if not (state or len(inputs) or summary):
-        raise JobError(f"Nothing is known of a job {job_id}: {reader.troubles[-1]['why']}")
-    if not summary and problems.empty:
-        unread = pd.DataFrame(reader.troubles, columns=PROBLEMS)
+        raise JobError(f"Nothing is known of a job {job_id}: {reader.troubles[0]['why']}")
     tasks = tasks.assign(**{name: pd.to_datetime(tasks[name], utc=True) for name in _TIMES})
     return Outcome(job_id, state, inputs, tasks, pd.concat([problems, unread], ignore_index=True), summary)
 

@@ -99,7 +99,8 @@ def _gather(order: Order, kept: Record, troubles: list[Trouble]) -> None:
         return
     kept.job_state, kept.warnings = found.state, found.warnings
     kept.inputs, kept.tasks = _rows(found.inputs), _rows(found.tasks)
-    troubles += [Trouble(**row) for row in _rows(found.problems)]
+    if kept.status != "interrupted":  # then the job goes on, and nothing has failed
+        troubles += [Trouble(**row) for row in _rows(found.problems)]
     if found.summary:
         record.write_json(order.folder / "summary.json", found.summary)
 

@@ -16,6 +16,7 @@ import pandas as pd
 from batchkit.canvas import Unit, name_of, say
 
 _TEXT_LIMIT = 200  # characters of a cell
+_DOLLARS = ("USD", "Unknown", "")  # what no file names a currency for is shown in dollars
 _NAME_LIMIT = 60  # characters of a name in a title
 
 
@@ -74,7 +75,7 @@ def largest(frame: pd.DataFrame, name: str, value: str) -> Largest:
     first = values[values == values.max()]
     if len(first) != 1 or not first.iloc[0] > 0:
         return Largest()
-    share = math.nan if (values < 0).any() else math.floor(1000 * first.iloc[0] / values.sum()) / 1000
+    share = math.nan if (values < 0).any() else math.floor(1000 * (first.iloc[0] / values.sum()) + 1e-6) / 1000
     return Largest(frame[name].loc[first.index[0]], share)
 
 
@@ -84,7 +85,7 @@ def amount(value: float | None, by_currency: Mapping[str, float] | None = None) 
     if value is not None and not pd.isna(value):
         code = _only(currencies)
         return f"{value:,.2f} {code}" if code else f"${value:,.2f}".replace("$-", "\u2212$")
-    return ", ".join(f"{sum_:,.2f} {code or 'without currency'}" for code, sum_ in currencies.items()) or "none"
+    return ", ".join(f"{sum_:,.2f} {code}" for code, sum_ in currencies.items()) or "none"
 
 
 def unit(by_currency: Mapping[str, float] | None) -> Unit:
@@ -94,7 +95,7 @@ def unit(by_currency: Mapping[str, float] | None) -> Unit:
 
 
 def _only(currencies: Mapping[str, float]) -> str:
-    codes = [code for code in currencies if code != "USD"]
+    codes = [code for code in currencies if code not in _DOLLARS]
     return codes[0] if len(currencies) == len(codes) == 1 else ""
 
 

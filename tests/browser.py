@@ -4,7 +4,9 @@ The page must ask nobody for anything, log no error, show every chart with a siz
 Keeps the figures in tests/measured.json and a picture of each width in build/browser/.
 """
 
+import re
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -41,8 +43,18 @@ return {
 """
 
 
+MARKER = "a script of the data ran"
+HOSTILE = [
+    f"<script>document.title='{MARKER}'</script>",
+    f"<img src=x onerror=\"document.title='{MARKER}'\">",
+    f"<svg/onload=\"document.title='{MARKER}'\">",
+    f"</td></table><iframe srcdoc=\"<script>parent.document.title='{MARKER}'</script>\"></iframe>",
+    f"<a href=\"javascript:document.title='{MARKER}'\">x</a>",
+]
+
+
 def main() -> int:
-    """Open the page at each width and say what is wrong with it."""
+    """Open the page at each width and say what is wrong with it; then pages of hostile data, which must run nothing."""
     missing = [package for program, package in NEEDED.items() if not shutil.which(program)]
     pages = sorted((ROOT / "runs").glob("*/report.html"))
     if missing or not pages:
@@ -51,6 +63,7 @@ def main() -> int:
         return 1
     found = {name: opened(pages[-1], name, width) for name, width in WIDTHS.items()}
     wrong = [f"{name}: {complaint}" for name, page in found.items() for complaint in complaints(page)]
+    wrong += hostile()
     print(
         *(wrong or [f"{pages[-1]} is whole: {found['wide']['charts']} charts at {list(WIDTHS.values())} pixels"]),
         sep="\n",
@@ -58,6 +71,22 @@ def main() -> int:
     figures = {name: {key: page[key] for key in ("charts", "tables", "overflow")} for name, page in found.items()}
     record("browser", "make browser", complaints=len(wrong), **figures)
     return int(bool(wrong))
+
+
+def hostile() -> list[str]:
+    """What is wrong with a page whose every name is markup, with its policy and without: escaping alone must hold."""
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder, "report.html")
+        made = [str(ROOT / ".venv/bin/python"), str(ROOT / "tests/hostile_page.py"), str(target), *HOSTILE]
+        subprocess.run(made, check=True)
+        whole = target.read_text()
+        bare = re.sub(r"<meta http-equiv[^>]*>", "", whole)
+        wrong = [] if bare != whole else ["the page has no policy"]
+        for name, html in {"hostile": whole, "hostile-without-policy": bare}.items():
+            target.write_text(html)
+            page = opened(target, name, WIDTHS["wide"])
+            wrong += [f"{name}: a script ran"] * (page["title"] == MARKER) + [f"{name}: {c}" for c in complaints(page)]
+    return wrong
 
 
 def opened(page: Path, name: str, width: int) -> dict[str, Any]:

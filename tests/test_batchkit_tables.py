@@ -40,7 +40,7 @@ def test_a_cell_is_text_and_nothing_else(text):
 
 
 def test_a_table_is_short_however_long_the_data_is():
-    frame = pd.DataFrame({"id": [f"{n} {'x' * 10_000}" for n in range(100_000)]})
+    frame = pd.DataFrame({"id": ["x" * 10_000] * 100_000})
     shown = tables.show(frame)
     assert len(shown._repr_html_()) < 20_000
     assert "and 99,980 more" in shown._repr_html_()
@@ -85,6 +85,7 @@ def test_a_long_name_is_cut_in_a_title_and_whole_for_the_chart():
 def test_sums_carry_their_currency_and_several_are_never_one():
     assert tables.amount(1234.5) == "$1,234.50"
     assert tables.amount(-2.0) == "\u2212$2.00"
+    assert tables.amount(1234.5, {"Unknown": 1234.5}) == "$1,234.50"
     assert tables.amount(1234.5, {"EUR": 1234.5}) == "1,234.50 EUR"
     assert tables.amount(None, {"EUR": 1.0, "USD": 2.0}) == "1.00 EUR, 2.00 USD"
     assert tables.amount(None) == "none"
