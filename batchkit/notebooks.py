@@ -62,7 +62,8 @@ def execute(path: Path, target: Path, values: Mapping[str, Any]) -> Trouble | No
         _mark(path, target, "Interrupted", "a signal ended the run here", [])
         raise
     except Exception as failure:
-        _mark(path, target, type(failure).__name__, str(failure), traceback.format_exception(failure))
+        lines = [] if isinstance(failure, DeadKernelError) else traceback.format_exception(failure)
+        _mark(path, target, type(failure).__name__, str(failure), lines)
         return _broke(path, target, failure)
     return None
 
