@@ -15,17 +15,17 @@ from typing import Any
 
 import pandas as pd
 
-from node.analyse import fold, fold_refunds, fold_together, valid_tables
-from node.columns import Columns
-from node.content import Content
 from node.contract import TASK_PARTIAL
 from node.files import NAME_ERRORS, encode, one_line, write_whole
-from node.partial import SPARSE, TABLES, Part, Source, add_counts, merge_into
-from node.reading import Outcome
-from node.report import Json, processed_report, rejected_report
+from node.reading.batches import Outcome
+from node.reading.columns import Columns
+from node.reading.content import Content
+from node.report.layout import Json, processed_report, rejected_report
 from node.settings import Settings
-from node.tables import Batch, Tables
-from node.validate import validate
+from node.sums.groups import fold, fold_refunds, fold_together, valid_tables
+from node.sums.partial import SPARSE, TABLES, Part, Source, add_counts, merge_into
+from node.sums.tables import Batch, Tables
+from node.sums.validation import validate
 
 MANY = 10  # files; for fewer it is quicker to add them up one by one
 
@@ -90,7 +90,7 @@ class Worker:
         return batch, sales, lines
 
     def note_contents(self, batch: Batch, columns: Columns) -> None:
-        """What each file holds, whatever it is worth."""
+        """Add a batch's records, valid or not, to the checksums of their files."""
         totals, start = batch.transactions["total"].to_numpy(), 0
         for number, _, count in columns.runs:
             end = start + count

@@ -9,22 +9,23 @@ from collections.abc import Iterator
 from io import BufferedIOBase
 from typing import Any
 
-import msgspec
-
 from node.contract import DOCUMENT_FIELDS, MAX_DEPTH, RejectedFile
-from node.records import Document, Repaired, Transaction, clean, loose_json, repair
-from node.scan import Broken, skip_value
-from node.window import Window
-
-Records = list[Transaction] | Repaired
-FAILURES = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+from node.reading.decoding import (
+    FAILURES,
+    Records,
+    decode_document,
+    decode_record,
+    decode_records,
+    good_records,
+    guess_parts,
+    split_parts,
+    utf8,
+)
+from node.reading.scan import Broken, skip_value
+from node.reading.transactions import Document, Repaired, Transaction, clean, loose_json, repair
+from node.reading.window import Window
 
 SMALL_BYTES = 8 * 1024
-
-decode_document = msgspec.json.Decoder(Document).decode
-decode_records = msgspec.json.Decoder(list[Transaction]).decode
-decode_record = msgspec.json.Decoder(Transaction).decode
-split_records = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 MAGIC = {
     b"\x1f\x8b": "the file is compressed with gzip; decompress it first",
@@ -55,7 +56,7 @@ class Reader:
         self.list_error: RejectedFile | None = RejectedFile("there is no 'transactions'")
         self.boundary = b""
         self.scan_until = 0
-        self.swarm = False
+        self.cautious = False
 
     def read(self) -> Iterator[Records]:
         """The records in their order: lists of good ones, and each bad one by itself.
@@ -195,14 +196,14 @@ class Reader:
     def piece(self, end: int) -> Iterator[Records]:
         """The records up to a guessed boundary: at once, in small parts, or with the scanner when the guess is wrong.
 
-        Bad records come in swarms: behind a piece that has some, the next one is not tried at once.
+        Invalid records often follow one another: behind a piece that has some, the next one is not tried at once.
         """
         window = self.window
-        found = None if self.swarm else self.at_once(end)
+        found = None if self.cautious else self.at_once(end)
         if found is None:
             data = bytes(window.data[window.position : end])
             found = self.in_parts(data)
-            self.swarm = found is not None and any(isinstance(records, Repaired) for records in found)
+            self.cautious = found is not None and any(isinstance(records, Repaired) for records in found)
         if found is None:
             self.scan_until = window.base + end
             yield self.element()
@@ -270,39 +271,3 @@ class Reader:
         if deep and skip_value(text.encode(), 0, True).depth > MAX_DEPTH:
             return repair(None)
         return repair(loose_json(text), self.extra)
-
-
-def good_records(data: bytes) -> list[Records] | None:
-    """Good records with commas between, or None."""
-    try:
-        return [decode_records(b"[%b]" % data)]
-    except FAILURES:
-        return None
-
-
-def guess_parts(data: bytes, boundary: bytes) -> list[bytes]:
-    """The elements of a piece, cut at every place that looks like the boundary between two."""
-    opening = boundary.index(b"{")
-    first, *rest = data.split(boundary)
-    parts = [first, *(boundary[opening:] + part for part in rest)]
-    return [part + b"}" for part in parts[:-1]] + parts[-1:]
-
-
-def split_parts(data: bytes) -> list[bytes]:
-    """The elements of a piece, found by the decoder; none when the piece is not whole elements with commas between."""
-    try:
-        return list(map(bytes, split_records(b"[%b]" % data)))
-    except FAILURES:
-        return []
-
-
-def utf8(data: bytes | bytearray, offset: int) -> str:
-    """Text of bytes that stand at `offset` of the file.
-
-    Raises:
-        RejectedFile: they are not UTF-8.
-    """
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise RejectedFile("not UTF-8", offset + error.start) from None

@@ -14,15 +14,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from node.columns import TEXTS
 from node.contract import HISTOGRAM_EDGES
-from node.ids import Block
-from node.money import to_cents, to_thousandths
-from node.partial import TABLES, Part, Suspect, Table, add_counts, add_rows
-from node.rules import are_refunds
+from node.reading.columns import TEXTS
 from node.settings import Settings
-from node.tables import Batch
-from node.times import day_name
+from node.sums.ids import Block
+from node.sums.money import to_cents, to_thousandths
+from node.sums.partial import TABLES, Part, Suspect, Table, add_counts, add_rows
+from node.sums.rules import are_refunds
+from node.sums.tables import Batch
+from node.sums.times import day_name
 
 SAFE_SUM = 2**62
 AMOUNTS = ("total", "subtotal", "tax", "shipping_cost")

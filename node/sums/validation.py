@@ -4,11 +4,11 @@ import numpy as np
 import numpy.typing as npt
 
 from node.contract import MAX_ERRORS
-from node.money import to_cents
-from node.partial import BadRecord, Part, add_counts, add_rows, smallest
-from node.rules import Finding, find_errors
 from node.settings import Settings
-from node.tables import Batch
+from node.sums.money import to_cents
+from node.sums.partial import BadRecord, Part, add_counts, add_rows, smallest
+from node.sums.rules import Finding, find_errors
+from node.sums.tables import Batch
 
 Mask = npt.NDArray[np.bool_]
 

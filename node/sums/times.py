@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from node.texts import Texts
+from node.sums.texts import Texts
 
 Integers = npt.NDArray[np.integer[Any]]
 Bytes = npt.NDArray[np.uint8]

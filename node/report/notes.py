@@ -8,10 +8,10 @@ import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 
-from node.amounts import Amounts
 from node.contract import MAX_NAMED, UNKNOWN
-from node.partial import Part, Source, Table
+from node.report.amounts import Amounts
 from node.settings import CURRENCY
+from node.sums.partial import Part, Source, Table
 
 # Where clocks change, they do so in these months: only in them, one place has two UTC offsets.
 CHANGE_MONTHS = ("03", "04", "09", "10", "11")
@@ -77,7 +77,7 @@ def copies(sources: list[Source]) -> str | None:
         if source.content:
             names.setdefault(source.content, []).append(source.name)
     groups = sorted(sorted(set(group)) for group in names.values() if len(set(group)) > 1)
-    pairs = [f"{quoted(twin)} is {quoted(first)} again" for first, *twins in groups for twin in twins]
+    pairs = [f"{quoted(copy)} is {quoted(first)} again" for first, *others in groups for copy in others]
     said = "an input is a copy, and counts" if len(pairs) == 1 else f"{len(pairs)} inputs are copies, and count"
     return f"{said} twice: {listed(pairs)}" if pairs else None
 

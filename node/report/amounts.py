@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from node.contract import UNKNOWN
-from node.money import average_cents
-from node.partial import Part, Table
+from node.sums.money import average_cents
+from node.sums.partial import Part, Table
 
 Money = float | None
 

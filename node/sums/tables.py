@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from node.columns import CODE, FLOAT, HASH, Columns
-from node.records import NUMBERS
-from node.texts import Texts
-from node.times import parse_times
+from node.reading.columns import CODE, FLOAT, HASH, Columns
+from node.reading.transactions import NUMBERS
+from node.sums.texts import Texts
+from node.sums.times import parse_times
 
 LINE = "line_items."
 

@@ -4,10 +4,10 @@ import math
 from itertools import accumulate
 from typing import Any
 
-from node.amounts import Amounts
 from node.contract import HISTOGRAM_EDGES, MAX_CUSTOMERS, MAX_PRODUCTS, PARETO_STEPS, WEEKDAYS
-from node.partial import Part, Table
-from node.times import weekday_of
+from node.report.amounts import Amounts
+from node.sums.partial import Part, Table
+from node.sums.times import weekday_of
 
 Json = dict[str, Any]
 

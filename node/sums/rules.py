@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from node.settings import Settings
-from node.tables import Batch
+from node.sums.tables import Batch
 
 Mask = npt.NDArray[np.bool_]
 

@@ -9,8 +9,8 @@ import os
 import msgspec
 
 from node.contract import MEBIBYTE, RejectedFile
-from node.inputs import Input, open_input
-from node.window import PIECE_BYTES, Window
+from node.reading.inputs import Input, open_input
+from node.reading.window import PIECE_BYTES, Window
 
 MIN_SHARD_BYTES = 4 * MEBIBYTE
 

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from node.contract import MAX_ERRORS, PARTIAL_VERSION, UsageError
-from node.ids import Ids, read_columns
 from node.settings import read_settings
+from node.sums.ids import Ids, read_columns
 
 Table = dict[str, list[int]]
 

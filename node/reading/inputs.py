@@ -63,9 +63,9 @@ def find_inputs(paths: Iterable[Path], output: Path | None = None, endings: tupl
         found.inputs += inputs_of(path, found.others, output, endings)
     seen: dict[str, Input] = {}
     for item in found.inputs:
-        twin = seen.setdefault(item.report, item)
-        if twin is not item:
-            raise UsageError(f"{twin.path} and {item.path} would both write {item.report}; process them apart.")
+        first = seen.setdefault(item.report, item)
+        if first is not item:
+            raise UsageError(f"{first.path} and {item.path} would both write {item.report}; process them apart.")
     return found
 
 

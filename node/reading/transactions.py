@@ -1,4 +1,4 @@
-"""One transaction, typed: the strict shape of a good record, and the patient reading of a bad one.
+"""One transaction, typed: the strict schema of a valid record, and the lenient reading of one that breaks it.
 
 msgspec decodes good records straight into these structs; null and missing are both None. A record that does not
 fit is decoded loosely, and `repair` gives the same struct with every wrong part left out and named.

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from node.texts import Sizes, Texts
+from node.sums.texts import Sizes, Texts
 
 Hashes = npt.NDArray[np.int64]
 Days = npt.NDArray[np.int32]
@@ -80,10 +80,10 @@ class Ids:
     def settle(self) -> None:
         """Give every id one place: its first, with its first day."""
         if self.pending:
-            self.drop(self.twins())
+            self.drop(self.same_hash())
             self.pending = 0
 
-    def twins(self) -> list[int]:
+    def same_hash(self) -> list[int]:
         """Places of ids that have the same hash as another one, in order."""
         hashes = np.concatenate([block.hashes for block in self.blocks])
         hashes.sort()

@@ -1,4 +1,4 @@
-"""Tasks into batches: read files one after the other into common columns, and hand these on when they are worth it.
+"""Tasks into batches: read files one after the other into common columns, until there are enough rows.
 
 This is all that a reading process does, and it imports neither numpy nor pandas.
 """
@@ -10,13 +10,14 @@ from typing import Any
 
 import msgspec
 
-from node.columns import Collector, Columns
-from node.content import Content
 from node.contract import RejectedFile
-from node.ingest import Reader, Records
-from node.inputs import open_input
-from node.records import Repaired
-from node.shards import Task
+from node.reading.columns import Collector, Columns
+from node.reading.content import Content
+from node.reading.decoding import Records
+from node.reading.document import Reader
+from node.reading.inputs import open_input
+from node.reading.shards import Task
+from node.reading.transactions import Repaired
 
 BATCH_ROWS = 200_000
 BATCH_FILES = 2_000

@@ -8,7 +8,7 @@ from io import BufferedIOBase
 from typing import Any
 
 from node.contract import MAX_RECORD_BYTES, RejectedFile
-from node.scan import Broken, NeedMore, Span, next_token, skip_space, skip_value
+from node.reading.scan import Broken, NeedMore, Span, next_token, skip_space, skip_value
 
 PIECE_BYTES = 128 * 1024
 TOO_LARGE = "one value is larger than 64 MiB"
@@ -99,15 +99,18 @@ class Window:
         return taken
 
     def listed(self, end: int, decode: Callable[[memoryview], Any]) -> Any:
-        """What `decode` makes of the bytes from here to `end` in brackets: those around lend their places."""
+        """What `decode` makes of the bytes from here to `end`, as a list.
+
+        The byte before and the byte behind are overwritten with brackets meanwhile, so that nothing is copied.
+        """
         data, start = self.data, self.position - 1
-        around = data[start], data[end]
+        overwritten = data[start], data[end]
         data[start], data[end] = b"[]"
         try:
             with memoryview(data) as memory:
                 return decode(memory[start : end + 1])
         finally:
-            data[start], data[end] = around
+            data[start], data[end] = overwritten
 
     def cut(self, boundary: bytes, stop: int | None) -> int:
         """The guessed end of the records that lie whole in the window and before `stop`: 0 without a guess."""

@@ -6,13 +6,13 @@ The second share is analysed by a fork of this process, which inherits pandas an
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from node.columns import Columns
-from node.partial import Part, merge_into
-from node.processes import children
-from node.reading import Outcome, read_tasks
+from node.reading.batches import Outcome, read_tasks
+from node.reading.columns import Columns
+from node.reading.shards import Task
 from node.settings import Settings
-from node.shards import Task
-from node.worker import Half, Worker
+from node.sums.partial import Part, merge_into
+from node.work.children import children
+from node.work.worker import Half, Worker
 
 
 def analyse(streams: list[Iterable[Columns]], output: Path, settings: Settings) -> tuple[Part, list[str]]:

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from node.amounts import Amounts
 from node.contract import ANOMALY_TYPES, MAX_ANOMALIES
-from node.money import from_units
-from node.partial import TABLES, Part
-from node.times import day_name
+from node.report.amounts import Amounts
+from node.sums.money import from_units
+from node.sums.partial import TABLES, Part
+from node.sums.times import day_name
 
 Json = dict[str, Any]
 

@@ -9,8 +9,8 @@ import msgspec
 
 from node.contract import PARTIAL_SUFFIX, UsageError, WorkerError
 from node.files import encode, write_whole
-from node.partial import Part, decode_part, encode_part, merge_into
-from node.report import Json, processed_report, rejected_report
+from node.report.layout import Json, processed_report, rejected_report
+from node.sums.partial import Part, decode_part, encode_part, merge_into
 
 
 def merge(folder: Path, output: Path, plan: Path | None = None, tables: Path | None = None) -> None:
@@ -29,7 +29,7 @@ def merge(folder: Path, output: Path, plan: Path | None = None, tables: Path | N
         report = merged_report(total, planned, time.perf_counter() - started)
         write_whole(output, encode(report))
     if tables is not None:
-        from node.export import write_tables  # pandas, which a merge does not need otherwise
+        from node.report.export import write_tables  # pandas, which a merge does not need otherwise
 
         write_tables(total, tables)
 
@@ -80,7 +80,7 @@ def merged_report(total: Part, planned: list[str] | None, seconds: float) -> Jso
     """The report of all inputs; rejected only when every one is."""
     names = sorted(source.name for source in total.sources)
     rejected = sorted(source.name for source in total.sources if source.rejection is not None)
-    warn_of_twins(total, names)
+    warn_of_repeated(total, names)
     source: Json = {
         "files": len(names),
         "bytes": sum(entry.bytes for entry in total.sources),
@@ -92,8 +92,8 @@ def merged_report(total: Part, planned: list[str] | None, seconds: float) -> Jso
     return processed_report(total, source, None, seconds, with_file=True)
 
 
-def warn_of_twins(total: Part, names: list[str]) -> None:
+def warn_of_repeated(total: Part, names: list[str]) -> None:
     """An input that was merged twice counts twice: say so."""
-    for name, twin in pairwise(names):
-        if name == twin:
+    for name, following in pairwise(names):
+        if name == following:
             total.warnings.append((name, "is in more than one partial, and counts in each"))

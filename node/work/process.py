@@ -1,6 +1,6 @@
 """`process`: every input into a report, and the whole call into one mergeable partial.
 
-A call with enough bytes is shared by two readers and two analysts, each share half of the bytes (see `shards`). The
+A call with enough bytes has two readers and two analysing processes, each for half of the bytes (see `shards`). The
 readers are processes that need neither numpy nor pandas, so they are at work while these are being imported here;
 then this process and a fork of it analyse what the readers send.
 """
@@ -10,14 +10,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from node.columns import Columns
 from node.contract import TASK_PARTIAL, WorkerError
 from node.files import make_writable, one_line, write_whole
-from node.inputs import find_inputs
-from node.processes import children
-from node.reading import read_tasks
+from node.reading.batches import read_tasks
+from node.reading.columns import Columns
+from node.reading.inputs import find_inputs
+from node.reading.shards import Task, plan_shards
 from node.settings import Settings
-from node.shards import Task, plan_shards
+from node.work.children import children
 
 
 def process(paths: list[Path], output: Path, settings: Settings) -> None:
@@ -33,8 +33,9 @@ def process(paths: list[Path], output: Path, settings: Settings) -> None:
     if found.left_out_line():
         print(one_line(found.left_out_line()), file=sys.stderr)
     with reading(plan_shards(found.inputs), settings) as streams:
-        from node.analysts import analyse  # pandas comes with it, so not before the readers have started
-        from node.partial import encode_part
+        # These bring pandas, so not before the readers have started.
+        from node.sums.partial import encode_part
+        from node.work.shares import analyse
 
         total, unwritten = analyse(streams, output, settings)
     write_whole(output / TASK_PARTIAL, *encode_part(total))

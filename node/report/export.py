@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from node.amounts import Amounts
-from node.anomalies import anomaly_lists
-from node.figures import pieces, ranked
 from node.files import write_whole
-from node.partial import Part
+from node.report.amounts import Amounts
+from node.report.anomalies import anomaly_lists
+from node.report.figures import pieces, ranked
+from node.sums.partial import Part
 
 # A quote before it makes a spreadsheet take it as text. One that has quotes before it already gets one more, so that
 # taking one away gives every text back.

@@ -17,7 +17,7 @@ from typing import Any
 from msgspec import Struct
 
 from node.contract import CUSTOMER_FIELDS, LINE_FIELDS, REQUIRED_FIELDS, UNKNOWN
-from node.records import NUMBERS, Customer, Line, Repaired, Transaction
+from node.reading.transactions import NUMBERS, Customer, Line, Repaired, Transaction
 
 NO_CUSTOMER = Customer()
 CHUNK = 100
@@ -90,7 +90,7 @@ class Codes(dict[Any, int]):
 
 
 class Collector:
-    """Takes records until they are worth a batch; codes are kept from batch to batch."""
+    """Takes records until they are enough for a batch; codes are kept from batch to batch."""
 
     def __init__(self, extra: tuple[str, ...] = ()) -> None:
         self.fields = {

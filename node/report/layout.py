@@ -4,12 +4,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from node import __version__
-from node.amounts import Amounts
-from node.anomalies import anomalies
 from node.contract import MAX_WARNINGS, SCHEMA_VERSION
-from node.figures import analytics, ranked_column, valid_transactions
-from node.notes import notes
-from node.partial import BadRecord, Part
+from node.report.amounts import Amounts
+from node.report.anomalies import anomalies
+from node.report.figures import analytics, ranked_column, valid_transactions
+from node.report.notes import notes
+from node.sums.partial import BadRecord, Part
 
 Json = dict[str, Any]
 

@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from node.catalogue import CITIES, CUSTOMERS_PER_TRANSACTION, DOMAINS, FIRST_NAMES, LAST_NAMES, PRODUCTS
 from node.files import write_whole
+from node.samples.catalogue import CITIES, CUSTOMERS_PER_TRANSACTION, DOMAINS, FIRST_NAMES, LAST_NAMES, PRODUCTS
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 DAYS = 365
