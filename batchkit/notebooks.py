@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from subprocess import DEVNULL
 from typing import Any
 
 import nbformat
@@ -34,11 +35,16 @@ _INLINE = "module://matplotlib_inline.backend_inline"  # charts go into the note
 
 
 class OwnKernel(AsyncKernelManager):
-    """Starts this program's own Python, and does not wait long for a busy kernel to end."""
+    """Starts this program's own Python; what it says beside the cells' output, such as how it ended, is dropped."""
 
     @default("kernel_spec_manager")
     def _own_python(self) -> KernelSpecManager:
         return KernelSpecManager(kernel_dirs=[])
+
+    async def _async_start_kernel(self, **options: Any) -> None:
+        await super()._async_start_kernel(**{"stdout": DEVNULL, "stderr": DEVNULL} | options)
+
+    start_kernel = _async_start_kernel
 
 
 def execute(path: Path, target: Path, values: Mapping[str, Any]) -> Trouble | None:

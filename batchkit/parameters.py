@@ -17,6 +17,7 @@ from typing import Any
 
 import papermill
 import yaml
+from papermill.exceptions import PapermillException
 
 from batchkit.errors import ParameterError
 
@@ -61,7 +62,10 @@ def _located(name: str, value: Any) -> Any:
 
 
 def _types(path: Path) -> dict[str, str]:
-    found = papermill.inspect_notebook(str(path))
+    try:
+        found = papermill.inspect_notebook(str(path).replace("{", "{{").replace("}", "}}"))
+    except (PapermillException, OSError, ValueError) as error:
+        raise ParameterError(f"{path} is no notebook that can be run: {error}. Mend it, or move it away.") from error
     return {name: parameter["inferred_type_name"] for name, parameter in found.items()}
 
 

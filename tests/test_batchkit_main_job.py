@@ -49,7 +49,8 @@ def test_the_folder_holds_what_was_promised(folder, record):
         "summary.json",
         "run.json",
     }
-    assert record["succeeded"]
+    assert (record["status"], record["exit_code"], record["errors"]) == ("succeeded", 0, [])
+    assert [entry["state"] for entry in record["inputs"]] == ["processed"] * 53
     assert record["run_id"] == folder.name == record["job_id"]
 
 

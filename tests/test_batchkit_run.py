@@ -40,9 +40,21 @@ def workbench(tmp_path):
         (["-p", "transactions", "many"], "transactions takes int"),
         (["--notebooks", "nowhere"], "no notebooks in nowhere"),
         (["-p", "job_id", "../up"], "letters, digits"),
+        (["-p", "data", "nowhere"], "nowhere does not exist"),
+        (["-p", "data", "empty"], "empty holds no input (it is empty)"),
+        (["-p", "data", "other"], "other holds no input (found: 1 hidden, 1 not *.json)"),
+        (["-p", "rules_file", "nowhere.toml"], "nowhere.toml: No such file"),
+        (["-p", "rules_file", "text.toml"], "text.toml is not TOML"),
+        (["-p", "rules_file", "strange.toml"], "strange.toml"),
     ],
 )
 def test_a_wrong_argument_is_one_clear_line(workbench, arguments, said):
+    (workbench / "empty").mkdir()
+    (workbench / "other").mkdir()
+    (workbench / "other/.hidden.json").write_text("{}")
+    (workbench / "other/a.jsonl").write_text("{}")
+    (workbench / "text.toml").write_text("not toml")
+    (workbench / "strange.toml").write_text("[limits]\nmax_unit_prize = 3\n")
     done = batchkit("run", *arguments, cwd=workbench, timeout=60)
     assert done.returncode == 2
     assert said in done.stderr
@@ -65,13 +77,15 @@ def test_a_notebook_that_raises_fails_the_run_and_keeps_its_traceback(workbench)
     nbformat.write(notebook, path)
     done = batchkit("run", "-p", "data", "synthetic", cwd=workbench)
     assert done.returncode == 1
-    assert "01_provision.ipynb: ZeroDivisionError" in done.stderr
+    assert "Notebook 01_provision stopped: ZeroDivisionError" in done.stderr
+    assert "Traceback" not in done.stderr
     [folder] = (workbench / "runs").iterdir()
     executed = nbformat.read(folder / "01_provision.ipynb", as_version=4)
     [error] = [o for c in executed.cells for o in c.get("outputs", []) if o.output_type == "error"]
     assert "ZeroDivisionError" in re.sub(r"\x1b\[[\d;]*m", "", "\n".join(error.traceback))
     record = json.loads((folder / "run.json").read_text())
-    assert not record["succeeded"]
+    assert record["status"] == "failed"
+    assert record["come_back"].endswith("Start again: batchkit run -p data synthetic")
     assert "ZeroDivisionError" in (folder / "report.html").read_text()
     assert not (folder / "02_generate_data.ipynb").exists()
 
