@@ -225,8 +225,10 @@ def play(
         try:
             return await story(engine)
         finally:
-            await engine.stop()
-            engine.store.close()
+            try:
+                await engine.stop()
+            finally:
+                engine.store.close()
 
     with clock.use(Virtual(loop, start)):
         try:
