@@ -269,7 +269,12 @@ def _fetch(url: str, target: Path, entry: Json, stop: threading.Event) -> None:
 
 
 def _finish(part: Path, target: Path, entry: Json) -> None:
-    part.chmod(int(str(entry.get("fileMode") or "0770"), 8) & 0o770)
+    mode = str(entry.get("fileMode") or "0770")
+    try:
+        part.chmod(int(mode, 8) & 0o770)
+    except ValueError:
+        reason = f"The fileMode {mode} is no octal number."
+        raise TransferError("ResourceFileCreateFailed", FilePath=target.name, Reason=reason) from None
     part.replace(target)
 
 
