@@ -377,7 +377,7 @@ def test_a_simulated_pool_keeps_its_busy_node() -> None:
 
 def test_a_pool_over_its_quota_gets_what_fits(tmp_path: Path) -> None:
     async def story(engine: Engine) -> None:
-        pool = engine.pool(nodes=1000)
+        pool = engine.pool(nodes=10**9)
         await engine.until(lambda: pool.allocation == "steady")
         assert len(pool.nodes) == 100  # of two cores each
         assert pool.doc["resizeErrors"][0]["code"] == "AccountCoreQuotaReached"
