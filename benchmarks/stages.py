@@ -37,21 +37,21 @@ def timed(decode: Any) -> Any:
 
 def main(source: Path) -> None:
     """Read, import, analyse and write, each timed."""
-    from node import ingest
-    from node.inputs import find_inputs
-    from node.reading import read_tasks
+    from node.reading import document
+    from node.reading.batches import read_tasks
+    from node.reading.inputs import find_inputs
+    from node.reading.shards import Task
     from node.settings import Settings
-    from node.shards import Task
 
     lap("start")
-    ingest.decode_records = timed(ingest.decode_records)
-    batches = list(read_tasks([Task(item) for item in find_inputs([source])]))
+    document.decode_records = timed(document.decode_records)
+    batches = list(read_tasks([Task(item) for item in find_inputs([source]).inputs]))
     lap("read: decode and turn into columns")
     import pandas  # noqa: F401
 
     lap("import pandas")
-    from node.partial import encode_part
-    from node.worker import Worker
+    from node.sums.partial import encode_part
+    from node.work.worker import Worker
 
     with tempfile.TemporaryDirectory() as folder:
         worker = Worker(Path(folder), Settings())

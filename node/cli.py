@@ -69,31 +69,31 @@ def complain(text: str, code: int) -> int:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Import and run only what the command needs."""
+    """Import and run only what the command needs: a comment says what an import brings, which takes its time."""
     if options.command == "merge":
-        from node.merge import merge
+        from node.work.merge import merge  # numpy
 
         merge(options.folder, options.output, options.plan, options.tables)
     elif options.command == "process":
         run_process(options)
     elif options.command == "generate":
-        from node.samples import generate
+        from node.samples import generate  # numpy
 
         print(generate(options.transactions, options.files, options.seed, options.output))
     elif options.command == "journey":
-        from node.journey import journey
+        from node.journey import journey  # pandas
 
         for name, baskets in journey(options.output):
             print(f"{name} {baskets} baskets", file=sys.stderr)
     else:
-        from node.settings import default_rules_text
+        from node.settings import default_rules_text  # msgspec
 
         print(default_rules_text(rule_names()), end="")
 
 
 def rule_names() -> tuple[str, ...]:
-    """The names of all rules; the import brings pandas."""
-    from node.rules import RULE_NAMES
+    """The names of all rules."""
+    from node.sums.rules import RULE_NAMES  # pandas
 
     return RULE_NAMES
 
@@ -106,7 +106,7 @@ def run_process(options: argparse.Namespace) -> None:
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # no linear algebra here, so no threads for it
     gc.disable()
-    from node.process import process
-    from node.settings import load_settings
+    from node.settings import load_settings  # msgspec
+    from node.work.process import process  # msgspec
 
     process(options.paths, options.output, load_settings(options.rules, rule_names))

@@ -20,7 +20,7 @@ IMAGE = "batchkit-node"
 TASKS_IMAGE = "example.azurecr.io/batchkit-node:tests"  # in the registry that the pool reaches by its identity
 NARROW = ("--rm", "--read-only", "--network", "none", "--tmpfs", "/tmp")
 NO_BYTECODE = """
-import os, sys, node.worker, node.shards
+import os, sys, node.work.worker, node.reading.shards
 specs = [module.__spec__ for module in list(sys.modules.values()) if getattr(module, "__spec__", None)]
 print([s.name for s in specs if str(s.origin).endswith(".py") and not os.path.exists(s.cached or "")])
 """

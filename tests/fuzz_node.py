@@ -19,11 +19,11 @@ from typing import Any
 
 from measured import record
 
-from node import window
 from node.contract import MAX_DEPTH
-from node.process import process
+from node.reading import window
 from node.samples import Shop
 from node.settings import Settings
+from node.work.process import process
 
 TOKENS = [
     b"null", b"true", b"NaN", b"-Infinity", b"1e400", b"1e13", b"-0", b"01", b'""', b'"\\ud800"', b'"\\u0000"', b"[]",

@@ -135,7 +135,7 @@ def errors_of(record: Any, rules: Any) -> Any:
         if lines == [] and "line_items" not in rules["waive"]:
             errors.add(("line_items", "line_items"))
         text = record.get("timestamp")
-        if is_text(text) and timestamp_parts(text) is None:
+        if is_text(text) and text and timestamp_parts(text) is None:
             errors.add(("timestamp", "timestamp"))
         own = {**rules, **rules["by_currency"].get(currency_of(record, rules), {})}
         total = record.get("total")

@@ -147,15 +147,6 @@ def test_start_preparation_and_release_tasks(azure: Azure) -> None:
     gone(azure, "special")
 
 
-def test_failing_start_task_keeps_tasks_away(azure: Azure) -> None:
-    azure.pool("unstarted", start_task=m.BatchStartTask(command_line="false", wait_for_success=True))
-    node = wait_for(
-        lambda: next((n for n in azure.batch.list_nodes("unstarted") if n.state == "starttaskfailed"), None)
-    )
-    assert node.start_task_info.exit_code == 1
-    gone(azure, "unstarted")
-
-
 def test_nodes_reboot_leave_scheduling_and_have_users(azure: Azure) -> None:
     azure.pool("handled")
     name = idle(azure, "handled")[0].id
@@ -186,38 +177,6 @@ def test_nodes_reboot_leave_scheduling_and_have_users(azure: Azure) -> None:
         azure.batch.create_node_user("handled", name, m.BatchNodeUserCreateOptions(name="me", password="p"))
     azure.batch.delete_node_user("handled", name, "me")
     gone(azure, "handled")
-
-
-def test_priorities_and_slots(azure: Azure) -> None:
-    azure.pool("ranked", slots=2)
-    name = idle(azure, "ranked")[0].id
-    azure.batch.disable_node_scheduling(
-        "ranked", name, m.BatchNodeDisableSchedulingOptions(node_disable_scheduling_option="requeue")
-    )
-    azure.job("low", "ranked")
-    azure.job("high", "ranked", priority=10)
-    azure.batch.create_tasks("low", [task("1", required_slots=2), task("never", required_slots=3)])
-    azure.batch.create_tasks("high", [task("1", required_slots=2), task("2", required_slots=2)])
-    azure.batch.enable_node_scheduling("ranked", name)
-    low, high = azure.ended("low", "1"), azure.ended("high", "2")
-    assert high.execution_info.end_time <= low.execution_info.start_time
-    assert azure.batch.get_task("low", "never").state == "active"
-    assert azure.batch.get_job_task_counts("low").task_slot_counts.active == 3
-    gone(azure, "ranked")
-
-
-def test_low_priority_nodes_are_preempted_running_and_starting(azure: Azure, faults: Any) -> None:
-    azure.pool("spot", nodes=0, target_low_priority_nodes=1)
-    faults({"kind": "preempt", "pool": "spot", "at": 0})
-    wait_for(lambda: [n.state for n in azure.batch.list_nodes("spot")] == ["preempted"])
-    idle(azure, "spot")
-    azure.job("spot", "spot")
-    azure.batch.create_task("spot", task("1", "/bin/sh -c 'sleep 2'"))
-    wait_for(lambda: azure.batch.get_task("spot", "1").state == "running")
-    faults({"kind": "preempt", "pool": "spot", "at": 0})
-    wait_for(lambda: azure.batch.get_task("spot", "1").execution_info.requeue_count == 1)
-    assert azure.ended("spot", "1").execution_info.retry_count == 0
-    gone(azure, "spot")
 
 
 def test_faults_show_as_the_service_would(azure: Azure, faults: Any) -> None:

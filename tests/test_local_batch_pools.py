@@ -192,14 +192,3 @@ def test_what_is_no_token_is_refused(azure: Azure) -> None:
     client = BatchClient(azure.env["BATCHKIT_BATCH_URL"], Old(), connection_verify=azure.env["BATCHKIT_CA_FILE"])  # type: ignore[arg-type]
     with pytest.raises(ClientAuthenticationError):
         list(client.list_pools())
-
-
-def test_a_pool_over_the_quota_gets_what_fits(azure: Azure) -> None:
-    azure.pool("huge", nodes=1_000_000_000)
-    errors = wait_for(lambda: azure.batch.get_pool("huge").resize_errors)
-    assert errors[0].code == "AccountCoreQuotaReached"
-    assert (
-        azure.batch.get_pool("huge").current_dedicated_nodes
-        <= azure.arm.batch_account.get(*ARM).properties.dedicated_core_quota
-    )
-    azure.batch.begin_delete_pool("huge", polling_interval=0.1)

@@ -9,7 +9,8 @@ import azure.batch.models as m
 from batch_clients import Azure, wait_for
 
 SCRIPT = "[console_scripts]\nhello-{0} = {0}:hello\n"
-SHOW = "python -c 'import {0}; print({0}.__version__, {0}.__file__)'"
+OFFLINE = "--no-index --no-deps --quiet"
+SHOW = "python -c 'import {0}; print({0}.__file__)'"
 
 
 def wheel(folder: Path, name: str, version: str = "1.0") -> Path:
@@ -38,12 +39,13 @@ def task(name: str, command: str, **more: Any) -> m.BatchTaskCreateOptions:
     return m.BatchTaskCreateOptions(id=name, command_line=command, **more)
 
 
-def said(azure: Azure, job: str, name: str, command: str) -> str:
-    """Run a command as a task and return what it printed."""
-    azure.batch.create_task(job, task(name, command))
+def said(azure: Azure, job: str, name: str, *commands: str) -> list[str]:
+    """Run commands as a task, one after the other, and return the lines that they printed."""
+    script = " && ".join(commands)
+    azure.batch.create_task(job, task(name, f'/bin/sh -c "{script}"'))
     info = azure.ended(job, name).execution_info
     assert info.exit_code == 0, azure.text(job, name, "stderr.txt")
-    return azure.text(job, name).strip()
+    return azure.text(job, name).splitlines()
 
 
 def idle(azure: Azure, pool: str) -> str:
@@ -61,23 +63,18 @@ def test_installs_stay_on_their_node(azure: Azure, tmp_path: Path) -> None:
     azure.job("installs", "installs")
     azure.job("untouched", "untouched")
 
-    assert f"/{node}/" in said(azure, "installs", "seen", SHOW.format("firstly"))
-    assert said(azure, "installs", "script", "hello-firstly") == "hello from firstly 1.0"
-    assert "/node/" in said(azure, "installs", "worker", "python -c 'import node, pandas; print(node.__file__)'")
+    seen = said(azure, "installs", "1", SHOW.format("firstly"), "hello-firstly", SHOW.format("node"),
+                f"python -m pip install {OFFLINE} {second}")  # fmt: skip
+    assert (f"/{node}/" in seen[0], seen[1]) == (True, "hello from firstly 1.0")
+    assert "/node/__init__.py" in seen[2]
 
-    said(azure, "installs", "module", f"python -m pip install --no-index --quiet {second}")
-    assert f"/{node}/" in said(azure, "installs", "later", SHOW.format("secondly"))
-    said(azure, "installs", "upgrade", f"pip3 install --no-index --no-deps --upgrade --quiet {pandas}")
-    assert said(azure, "installs", "upgraded", SHOW.format("pandas")).startswith("99.0 ")
-    said(azure, "installs", "back", "pip uninstall --yes --quiet pandas")
-    said(azure, "installs", "more", "pip uninstall --yes --quiet pandas numpy")
-    assert not said(azure, "installs", "real", SHOW.format("pandas")).startswith("99.0 ")
-    install = f"pip install --user --no-index --quiet {wheel(tmp_path, 'thirdly')}"
-    user = f"/bin/sh -c '{install} && .local/bin/hello-thirdly'"
-    assert said(azure, "installs", "own", user) == "hello from thirdly 1.0"
+    seen = said(azure, "installs", "2", SHOW.format("secondly"), f"pip3 install --upgrade {OFFLINE} {pandas}",
+                SHOW.format("pandas"), "pip uninstall --yes --quiet pandas", "pip uninstall --yes --quiet pandas numpy",
+                SHOW.format("pandas"), f"pip install --user {OFFLINE} {wheel(tmp_path, 'thirdly')}",
+                ".local/bin/hello-thirdly")  # fmt: skip
+    assert [f"/{node}/" in line for line in seen] == [True, True, False, False]
+    assert seen[-1] == "hello from thirdly 1.0"
 
-    for name in ("firstly", "secondly", "thirdly"):
-        azure.batch.create_task("untouched", task(name, SHOW.format(name)))
-        assert azure.ended("untouched", name).execution_info.exit_code == 1
-    assert other not in said(azure, "untouched", "pandas", SHOW.format("pandas"))
+    absent = [f"! python -c 'import {name}'" for name in ("firstly", "secondly", "thirdly")]
+    assert other not in said(azure, "untouched", "1", *absent, SHOW.format("pandas"))[0]
     assert environment() == before

@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from batchkit.local.environment import HIDDEN
 from batchkit.local.guard import MARK, marked
 
 PROGRAM = [sys.executable, "-m", "batchkit.local", "--speed", "60"]
@@ -223,6 +224,9 @@ def test_without_a_command_it_prints_the_environment_and_stays(start: Callable[.
     run = start(*PROGRAM)
     assert run.process.stdout is not None
     assert run.process.stdout.readline() == "export BATCHKIT_PROFILE=local\n"
+    while (line := run.process.stdout.readline()).startswith("export "):
+        pass
+    assert line == f"unset {' '.join(HIDDEN)}\n"
     run.process.send_signal(signal.SIGINT)
     assert run.process.wait(PATIENCE_SECONDS) == 0
     run.leaves_nothing()

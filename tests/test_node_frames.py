@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from node import frames
-from node.process import process
 from node.settings import Settings
+from node.work.process import process
 
 SALE = {
     "transaction_id": "t", "timestamp": "2025-01-17T14:30:22Z", "customer": {"customer_id": "c", "email": "e"},

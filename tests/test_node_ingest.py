@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from node import shards
-from node.analysts import put_together
-from node.inputs import find_inputs
-from node.process import process
-from node.reading import read_tasks
+from node.reading import shards
+from node.reading.batches import read_tasks
+from node.reading.inputs import find_inputs
 from node.settings import Settings
-from node.worker import Worker
+from node.work.process import process
+from node.work.shares import put_together
+from node.work.worker import Worker
 
 GOOD = {
     "transaction_id": "t1",

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from node import shards
-from node.analysts import put_together
 from node.contract import RejectedFile, kind_left_out, left_out, report_name
-from node.inputs import Input, find_inputs, open_input
-from node.reading import Columns, Outcome, read_tasks
+from node.reading import shards
+from node.reading.batches import Columns, Outcome, read_tasks
+from node.reading.inputs import Input, find_inputs, open_input
+from node.reading.shards import Task
 from node.samples import generate
 from node.settings import Settings
-from node.shards import Task
-from node.worker import Worker
+from node.work.shares import put_together
+from node.work.worker import Worker
 
 GOOD = json.dumps({"transactions": []})
 NOBODY = "65534"

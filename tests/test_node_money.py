@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from node.merge import merge
-from node.process import process
-from node.rules import RULE_NAMES
 from node.settings import parse_settings
+from node.sums.rules import RULE_NAMES
+from node.work.merge import merge
+from node.work.process import process
 
 LINE = {"product_name": "Mug", "category": "Home", "quantity": 2, "unit_price": 15.0, "subtotal": 30.0}
 SALE = {
@@ -186,7 +186,7 @@ def test_a_copy_is_known_however_it_was_read(tmp_path: Path, monkeypatch: pytest
         (tmp_path / name).write_text(data)
     (tmp_path / "more" / "c.json").write_text(data.replace('"total": 40,', '"total": 41,'))
     process([tmp_path / "more"], tmp_path / "out" / "together", parse_settings("", lambda: RULE_NAMES))
-    monkeypatch.setattr("node.shards.MIN_SHARD_BYTES", 10_000)
+    monkeypatch.setattr("node.reading.shards.MIN_SHARD_BYTES", 10_000)
     (tmp_path / "in" / "a.json").rename(tmp_path / "in" / "halves.json")
     process([tmp_path / "in"], tmp_path / "out" / "halves", parse_settings("", lambda: RULE_NAMES))
     merge(tmp_path / "out", tmp_path / "summary.json")

@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from node_reference import reference
 
-from node.merge import merge
-from node.process import process
-from node.rules import RULE_NAMES
 from node.settings import parse_settings
+from node.sums.rules import RULE_NAMES
+from node.work.merge import merge
+from node.work.process import process
 
 # A failing example is kept and replayed as it is: shrinking many files takes longer than reading one.
 NO_SHRINK = (Phase.explicit, Phase.reuse, Phase.generate)
@@ -210,7 +210,7 @@ def test_many_files_in_one_call_are_what_each_is_alone(files: Any) -> None:
 @given(values=st.lists(st.one_of(clean, clean, clean, dirty()), max_size=30), indent=st.sampled_from([None, 2]))
 def test_pieces_of_any_size_give_the_same_report(piece: Any, values: Any, indent: Any) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("node.window.PIECE_BYTES", piece)
+        patch.setattr("node.reading.window.PIECE_BYTES", piece)
         write(folder, "a.json", values, indent)
         run(folder)
         assert_same(read(folder, "a.report.json"), reference([("a.json", values)]))

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from node import rules
-from node.money import decimal_units, to_cents
-from node.process import process
 from node.settings import Settings, default_rules_text, parse_settings
+from node.sums import rules
+from node.sums.money import decimal_units, to_cents
+from node.work.process import process
 
 README = Path(__file__).parent.parent / "node" / "README.md"
 

@@ -17,14 +17,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from node import ids
 from node.contract import WorkerError
-from node.partial import Part, decode_part, encode_part
-from node.process import process
-from node.processes import children
 from node.samples import generate
 from node.settings import Settings
-from node.texts import Texts
+from node.sums import ids
+from node.sums.partial import Part, decode_part, encode_part
+from node.sums.texts import Texts
+from node.work.children import children
+from node.work.process import process
 
 TIMES = ("processed_at", "processing_time_seconds")
 
@@ -46,7 +46,7 @@ def test_two_shares_give_what_one_gives(files: int, tmp_path: Path, monkeypatch:
     generate(3000, files, 5, tmp_path / "in")
     (tmp_path / "in" / "broken.json").write_text('{"transactions": [{"transaction_id": "t"}, ')
     process([tmp_path / "in"], tmp_path / "one", Settings())
-    monkeypatch.setattr("node.shards.MIN_SHARD_BYTES", 100_000)
+    monkeypatch.setattr("node.reading.shards.MIN_SHARD_BYTES", 100_000)
     process([tmp_path / "in"], tmp_path / "two", Settings())
     process([tmp_path / "in"], tmp_path / "again", Settings())
     assert outputs(tmp_path / "one") == outputs(tmp_path / "two")
@@ -58,14 +58,14 @@ def test_batches_of_any_size_give_the_same(tmp_path: Path, monkeypatch: pytest.M
     generate(2000, 15, 6, tmp_path / "in")
     process([tmp_path / "in"], tmp_path / "one", Settings())
     for rows, files in ((700, 2000), (10**6, 4)):
-        monkeypatch.setattr("node.reading.BATCH_ROWS", rows)
-        monkeypatch.setattr("node.reading.BATCH_FILES", files)
+        monkeypatch.setattr("node.reading.batches.BATCH_ROWS", rows)
+        monkeypatch.setattr("node.reading.batches.BATCH_FILES", files)
         process([tmp_path / "in"], tmp_path / "many", Settings())
         assert outputs(tmp_path / "one") == outputs(tmp_path / "many")
 
 
 def test_reading_starts_without_numpy_and_pandas() -> None:
-    code = "import sys, node.cli, node.process; print(sorted({'numpy', 'pandas'} & sys.modules.keys()))"
+    code = "import sys, node.cli, node.work.process; print(sorted({'numpy', 'pandas'} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
 
 
@@ -186,7 +186,7 @@ def test_a_damaged_partial_is_named_in_one_line(tmp_path: Path) -> None:
 
 FAMILY = """
 import itertools, os, signal
-from node.processes import children
+from node.work.children import children
 
 def pids():
     for number in itertools.count():

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.export import as_csv, harmless
-from node.merge import merge
-from node.process import process
+from node.report.export import as_csv, harmless
 from node.settings import Settings
+from node.work.merge import merge
+from node.work.process import process
 
 NAMES = ['=HYPERLINK("http://x","y")', "@SUM(1+1)*cmd|' /C calc'!A0", "+1-1", "-2+3", "\t=1", "\r=1", "'=1", "''@x"]
 PLAIN = ["-5", "+1.5e3", "-.5", "5-", "a=1", "'quoted'", " =1", "", "é"]

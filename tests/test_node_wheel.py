@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 import venv
 from pathlib import Path
 
@@ -27,8 +28,10 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("alone")
     source = folder / "source"
     source.mkdir()
-    for path in [*(ROOT / "node").glob("*.py"), *(ROOT / "node" / name for name in OTHERS)]:
-        (source / path.name).write_bytes(path.read_bytes())
+    node = ROOT / "node"
+    for path in (*node.glob("*.py"), *node.glob("*/*.py"), *(node / name for name in OTHERS)):
+        (source / path.relative_to(node)).parent.mkdir(exist_ok=True)
+        (source / path.relative_to(node)).write_bytes(path.read_bytes())
     run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, source, folder=folder)
     venv.create(folder / "env", with_pip=True)
     wheel = next(folder.glob("batchkit_node-*.whl"))
@@ -57,9 +60,9 @@ def test_the_wheel_does_the_whole_work_alone(alone: Path) -> None:
 def test_no_part_of_the_worker_brings_in_what_it_must_not(alone: Path) -> None:
     code = f"""
 import importlib, pkgutil, sys, node
-for module in pkgutil.iter_modules(node.__path__):
-    if module.name != "__main__":
-        importlib.import_module("node." + module.name)
+for module in pkgutil.walk_packages(node.__path__, "node."):
+    if module.name != "node.__main__":
+        importlib.import_module(module.name)
 print([name for name in {FORBIDDEN!r} if name in sys.modules])
 """
     assert run(alone / "env/bin/python", "-c", code, folder=alone).strip() == "[]"
@@ -76,3 +79,11 @@ def test_the_dockerfile_is_clean() -> None:
     text = (ROOT / "node" / "Dockerfile").read_text()
     assert "ENTRYPOINT" not in text.replace("no ENTRYPOINT", "")
     assert text.count("AS build") == 1
+
+
+def test_wheel_and_image_hold_every_room() -> None:
+    packages = tomllib.loads((ROOT / "node" / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    rooms = {path.parent.name for path in (ROOT / "node").glob("*/__init__.py")}
+    assert set(packages) == {"node", *(f"node.{room}" for room in rooms)}
+    lines = (ROOT / "node" / ".dockerignore").read_text().split()
+    assert {f"!{room}/*.py" for room in rooms} | {"!*.py"} <= set(lines)

@@ -84,12 +84,3 @@ def touch(doc: Json) -> None:
     """Give a document a new ETag and modification time."""
     doc["eTag"] = new_etag()
     doc["lastModified"] = stamp()
-
-
-def transition(doc: Json, state: str, prefix: str = "state") -> None:
-    """Move a document to another state, keeping the previous one and both times."""
-    if prefix == "state" and "state" in doc:
-        doc["previousState"] = doc["state"]
-        doc["previousStateTransitionTime"] = doc["stateTransitionTime"]
-    doc[prefix] = state
-    doc[f"{prefix}TransitionTime"] = stamp()

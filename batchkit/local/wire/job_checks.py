@@ -14,7 +14,7 @@ from batchkit.local.wire.formats import Json
 DEPENDENCIES_LIMIT = 64_000
 TASKS_PER_CALL = 100
 PRIORITY_LEAST, PRIORITY_MOST = -1000, 1000
-MOST_WHOLE = 2**31 - 1  # of a number that the API's type calls Int32
+LEAST_WHOLE, MOST_WHOLE = -(2**31), 2**31 - 1  # of a number that the API's type calls Int32
 _MODES = {
     "onAllTasksComplete": ("noaction", "terminatejob"),
     "onTaskFailure": ("noaction", "performexitoptionsjobaction"),

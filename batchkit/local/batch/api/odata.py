@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from functools import cache
+from importlib.resources import files
+from typing import Any, cast
+
+from lark import Lark, Token, Transformer, UnexpectedEOF, UnexpectedInput
 
 from batchkit.local.wire.errors import error
 from batchkit.local.wire.formats import Json, moment
 
 Predicate = Callable[[Json], bool]
-_TOKEN = re.compile(
-    r"\s*(?:(?P<string>(?:datetime|guid)?'(?:[^']|'')*')|(?P<number>-?\d+(?:\.\d+)?(?![\w:-]))"
-    r"|(?P<time>\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d))|(?P<name>[A-Za-z_][\w/]*)|(?P<sign>[(),]))",
-    re.IGNORECASE,
-)
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "eq": lambda a, b: bool(a == b),
     "ne": lambda a, b: bool(a != b),
@@ -26,6 +25,11 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "ge": lambda a, b: a is not None and bool(a >= b),
     "lt": lambda a, b: a is not None and bool(a < b),
     "le": lambda a, b: a is not None and bool(a <= b),
+}
+_FUNCTIONS: dict[str, Callable[[str, str], bool]] = {
+    "startswith": lambda value, wanted: value.startswith(wanted),
+    "endswith": lambda value, wanted: value.endswith(wanted),
+    "contains": lambda value, wanted: wanted in value,
 }
 _WORDS = {"true": True, "false": False, "null": None}
 
@@ -42,109 +46,56 @@ def lookup(doc: Json, path: str) -> Any:
     return value
 
 
-class _Parser:
-    """A recursive descent over one filter's tokens."""
+class _Compiler(Transformer[Token, Any]):
+    """Turns each rule of filter.lark into a predicate, and literals into their values."""
 
-    def __init__(self, text: str) -> None:
-        self.text, self.tokens, position = text, [], 0
-        while text[position:].strip():
-            match = _TOKEN.match(text, position)
-            if match is None:
-                raise _refused(text, f"unexpected text at {position}")
-            self.tokens.append((str(match.lastgroup), match.group(match.lastgroup or 0)))
-            position = match.end()
-        self.at = 0
+    def start(self, parts: list[Any]) -> Predicate:
+        return cast(Predicate, parts[0])
 
-    def peek(self) -> str:
-        return self.tokens[self.at][1].lower() if self.at < len(self.tokens) else ""
+    def either(self, parts: list[Predicate]) -> Predicate:
+        return parts[0] if len(parts) == 1 else lambda doc: any(part(doc) for part in parts)
 
-    def take(self, wanted: str | None = None) -> tuple[str, str]:
-        if self.at >= len(self.tokens) or (wanted and self.peek() != wanted):
-            raise _refused(self.text, f"expected {wanted or 'more'}")
-        self.at += 1
-        return self.tokens[self.at - 1]
+    def both(self, parts: list[Predicate]) -> Predicate:
+        return parts[0] if len(parts) == 1 else lambda doc: all(part(doc) for part in parts)
 
-    def parse(self) -> Predicate:
-        predicate = self.either()
-        if self.at < len(self.tokens):
-            raise _refused(self.text, f"unexpected {self.peek()}")
-        return predicate
+    def negation(self, parts: list[Any]) -> Predicate:
+        return lambda doc: not parts[1](doc)
 
-    def either(self) -> Predicate:
-        left = self.both()
-        while self.peek() == "or":
-            self.take()
-            left = self._join(left, self.both(), any)
-        return left
+    def function(self, parts: list[Any]) -> Predicate:
+        holds, path, wanted = _FUNCTIONS[parts[0].lower()], parts[1], str(parts[2])
+        return lambda doc: holds(str(lookup(doc, path) or ""), wanted)
 
-    def both(self) -> Predicate:
-        left = self.term()
-        while self.peek() == "and":
-            self.take()
-            left = self._join(left, self.term(), all)
-        return left
-
-    @staticmethod
-    def _join(left: Predicate, right: Predicate, how: Callable[[list[bool]], bool]) -> Predicate:
-        return lambda doc: how([left(doc), right(doc)])
-
-    def term(self) -> Predicate:
-        if self.peek() == "not":
-            self.take()
-            inner = self.term()
-            return lambda doc: not inner(doc)
-        if self.peek() == "(":
-            self.take()
-            inner = self.either()
-            self.take(")")
-            return inner
-        if self.peek() in ("startswith", "endswith", "contains"):
-            return self.function()
-        return self.comparison()
-
-    def function(self) -> Predicate:
-        kind = self.take()[1].lower()
-        self.take("(")
-        path = self.take()[1]
-        self.take(",")
-        wanted = str(self.literal())
-        self.take(")")
-        tests: dict[str, Callable[[str], bool]] = {
-            "startswith": lambda value: value.startswith(wanted),
-            "endswith": lambda value: value.endswith(wanted),
-            "contains": lambda value: wanted in value,
-        }
-        return lambda doc: tests[kind](str(lookup(doc, path) or ""))
-
-    def comparison(self) -> Predicate:
-        kind, path = self.take()
-        word = self.take()[1].lower()
-        if kind != "name" or word not in _COMPARE:
-            raise _refused(self.text, "expected: name operator value")
-        wanted, compare = self.literal(), _COMPARE[word]
+    def comparison(self, parts: list[Any]) -> Predicate:
+        path, compare, wanted = parts[0], _COMPARE[parts[1].lower()], parts[2]
         return lambda doc: compare(_as(lookup(doc, path), wanted), wanted)
 
-    def literal(self) -> Any:
-        kind, text = self.take()
-        if kind == "number":
-            return float(text)
-        if kind == "time":
-            return moment(text)
-        if kind == "string":
-            return self._quoted(text)
-        if text.lower() in _WORDS:
-            return _WORDS[text.lower()]
-        raise _refused(self.text, f"{text} is not a value")
+    def literal(self, parts: list[Any]) -> Any:
+        return parts[0]
 
-    def _quoted(self, text: str) -> Any:
-        kind, _, rest = text.partition("'")
+    def NUMBER(self, token: Token) -> float:  # noqa: N802 - the terminal's name in the grammar
+        return float(token)
+
+    def TIME(self, token: Token) -> Any:  # noqa: N802
+        return moment(token)
+
+    def WORD(self, token: Token) -> Any:  # noqa: N802
+        return _WORDS[token.lower()]
+
+    def STRING(self, token: Token) -> Any:  # noqa: N802
+        kind, _, rest = token.partition("'")
         value = rest[:-1].replace("''", "'")
         if kind.lower() != "datetime":
             return value
         try:
             return moment(value)
         except ValueError:
-            raise _refused(self.text, f"{value} is not a time") from None
+            raise ValueError(f"{value} is not a time") from None
+
+
+@cache
+def _parser() -> Lark:
+    grammar = files(__package__).joinpath("filter.lark").read_text("utf-8")
+    return Lark(grammar, parser="lalr", transformer=_Compiler())
 
 
 def _as(value: Any, wanted: Any) -> Any:
@@ -162,7 +113,16 @@ def compile_filter(text: str | None) -> Predicate:
     Raises:
         BatchError: InvalidQueryParameterValue, with the reason.
     """
-    return _Parser(text).parse() if text else lambda _: True
+    if not text:
+        return lambda _: True
+    try:
+        return cast(Predicate, _parser().parse(text))
+    except UnexpectedEOF:
+        raise _refused(text, "unexpected end") from None
+    except UnexpectedInput as problem:
+        raise _refused(text, f"unexpected text at {problem.pos_in_stream}") from None
+    except ValueError as problem:  # a literal that reads as a time and is none
+        raise _refused(text, str(problem)) from None
 
 
 def wanted_state(text: str | None) -> str | None:

@@ -14,16 +14,21 @@ from typing import Any
 
 from batchkit.local.wire.errors import BatchError, bad_value, error
 from batchkit.local.wire.formats import Json, moment, seconds
+from batchkit.local.wire.job_checks import LEAST_WHOLE, MOST_WHOLE
 
 MODELS: dict[str, dict[str, str]] = json.loads(files(__package__).joinpath("schema.json").read_text("utf-8"))
 _PRIMITIVES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "text": ("Edm.String", lambda value: isinstance(value, str)),
-    "whole": ("Edm.Int32", lambda value: isinstance(value, int) and not isinstance(value, bool)),
+    "whole": ("Edm.Int32", lambda value: isinstance(value, int) and not isinstance(value, bool) and _fits(value)),
     "number": ("Edm.Double", lambda value: isinstance(value, int | float) and not isinstance(value, bool)),
     "truth": ("Edm.Boolean", lambda value: isinstance(value, bool)),
     "time": ("Edm.DateTime", lambda value: isinstance(value, str) and _reads(moment, value)),
     "duration": ("Edm.Time", lambda value: isinstance(value, str) and _reads(seconds, value)),
 }
+
+
+def _fits(value: int) -> bool:
+    return LEAST_WHOLE <= value <= MOST_WHOLE
 
 
 def _reads(reader: Callable[[str], object], text: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterable
+from functools import partial
 
 from batchkit.local.batch.engine import preparation
 from batchkit.local.batch.engine.commands import order, settings, task_folder
@@ -82,6 +83,8 @@ def _start(state: State, pool: Pool, node: Node, job: Job, task: Task) -> None:
     node.take(run)
     ledger.start(state, job, task, _place(pool, node, job, task))
     run.work = state.spawn(_carry(state, pool, node, job, run), f"task {job.id}/{task.id}")
+    # A callback, for a coroutine that is cancelled before its first step never gets to a `finally`.
+    run.work.add_done_callback(partial(_freed, state, pool, node, job, run))
 
 
 def _place(pool: Pool, node: Node, job: Job, task: Task) -> dict[str, str]:
@@ -111,21 +114,18 @@ def _order(state: State, pool: Pool, node: Node, job: Job, task: Task) -> Order:
     return made
 
 
-async def _carry(state: State, pool: Pool, node: Node, job: Job, run: Run) -> None:
-    """Take a task from preparing to its end, its retry or its requeue."""
-    task, result = run.record, None
+async def _carry(state: State, pool: Pool, node: Node, job: Job, run: Run) -> Result | None:
+    """Take a task from preparing to the end of its command; None when it was stopped or is to be queued again."""
     try:
         if await preparation.ready(state, pool, node, job):
-            result = await state.machine.carry_out(_order(state, pool, node, job, task))
-        else:
-            run.stop = run.stop or "requeue"
+            return await state.machine.carry_out(_order(state, pool, node, job, run.record))
+        run.stop = run.stop or "requeue"
     except asyncio.CancelledError:
         run.stop = run.stop or "shutdown"
     except Exception:
-        log.exception("task %s/%s met an error of the service", job.id, task.id)
-        result = await _trouble(state, job, run)
-    finally:
-        _freed(state, pool, node, job, run, result)
+        log.exception("task %s/%s met an error of the service", job.id, run.task)
+        return await _trouble(state, job, run)
+    return None
 
 
 async def _trouble(state: State, job: Job, run: Run) -> Result | None:
@@ -139,7 +139,9 @@ async def _trouble(state: State, job: Job, run: Run) -> Result | None:
     return None
 
 
-def _freed(state: State, pool: Pool, node: Node, job: Job, run: Run, result: Result | None) -> None:
+def _freed(state: State, pool: Pool, node: Node, job: Job, run: Run, work: asyncio.Task[Result | None]) -> None:
+    """Free a task's slots, and complete it, try it again or queue it again."""
+    result = None if work.cancelled() or work.exception() else work.result()
     node.release(run)
     job.runs.pop(run.task, None)
     if run.stop not in ("shutdown", "delete"):

@@ -11,11 +11,12 @@ import threading
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from batchkit.local.batch.machine.outputs import matches
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from azure.storage.blob import BlobClient, BlobServiceClient, ContainerClient
 
 STREAMS = 4  # parallel connections for one large blob
+CHUNK = 1024 * 1024
 NAME_LIMIT = 255  # bytes of a path's segment that a file system holds
 
 
@@ -222,21 +224,39 @@ def _listed(container: ContainerClient, prefix: str | None) -> list[str]:
         raise explained(problem, f"{container.url}/{prefix or ''}", RESOURCES) from problem
 
 
-def _save(blob: BlobClient, target: Path, entry: Json, stop: threading.Event) -> None:
+@contextmanager
+def _arriving(target: Path, entry: Json) -> Iterator[IO[bytes]]:
+    """Give a file to write; once that went well it has its mode, and its name only then."""
     part = target.with_name(f".{uuid.uuid4().hex}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with part.open("wb") as file:
+            yield file
+        part.chmod(_mode(entry, target.name))
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _mode(entry: Json, name: str) -> int:
+    text = str(entry.get("fileMode") or "0770")
+    try:
+        return int(text, 8) & 0o770
+    except ValueError:
+        reason = f"The fileMode {text} is no octal number."
+        raise TransferError("ResourceFileCreateFailed", FilePath=name, Reason=reason) from None
+
+
+def _save(blob: BlobClient, target: Path, entry: Json, stop: threading.Event) -> None:
+    try:
+        with _arriving(target, entry) as file:
             blob.download_blob(max_concurrency=STREAMS, progress_hook=_watch(stop)).readinto(file)
-        _finish(part, target, entry)
     except (Cancelled, TransferError):
         raise
     except OSError as problem:
         raise unwritten(problem, target.name) from problem
     except Exception as problem:
         raise explained(problem, str(blob.url), BLOB) from problem
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _watch(stop: threading.Event) -> Callable[[int, int | None], None]:
@@ -248,29 +268,21 @@ def _watch(stop: threading.Event) -> Callable[[int, int | None], None]:
 
 
 def _fetch(url: str, target: Path, entry: Json, stop: threading.Event) -> None:
+    where = url.partition("?")[0]  # what follows may be a signature
     if urlsplit(url).scheme not in ("http", "https"):
-        raise TransferError("BlobAccessDenied", FilePath=url, Reason="Only http and https are fetched.")
-    part = target.with_name(f".{uuid.uuid4().hex}.part")
+        raise TransferError("BlobAccessDenied", FilePath=where, Reason="Only http and https are fetched.")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with urllib.request.urlopen(url, timeout=60) as source, part.open("wb") as file:  # noqa: S310
-            while not stop.is_set() and (chunk := source.read(1024 * 1024)):
+        with urllib.request.urlopen(url, timeout=60) as source, _arriving(target, entry) as file:  # noqa: S310
+            while chunk := source.read(CHUNK):
+                _watch(stop)(0, None)
                 file.write(chunk)
-        _finish(part, target, entry)
     except urllib.error.HTTPError as problem:
         code = "BlobNotFound" if problem.code == 404 else "BlobAccessDenied"
-        raise TransferError(code, FilePath=url, HttpStatus=problem.code) from problem
+        raise TransferError(code, FilePath=where, HttpStatus=problem.code) from problem
     except OSError as problem:
         if disk_full(problem):
             raise unwritten(problem, target.name) from problem
-        raise TransferError("BlobDownloadMiscError", FilePath=url, Reason=problem) from problem
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _finish(part: Path, target: Path, entry: Json) -> None:
-    part.chmod(int(str(entry.get("fileMode") or "0770"), 8) & 0o770)
-    part.replace(target)
+        raise TransferError("BlobDownloadMiscError", FilePath=where, Reason=problem) from problem
 
 
 def _send(container: ContainerClient, name: str, file: Path) -> None:

@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from batchkit.local.batch.state import lives
+from batchkit.local.batch.state.orders import Result
 from batchkit.local.batch.state.store import Task
 from batchkit.local.wire.formats import Json, stamp
 
@@ -28,7 +29,7 @@ class Run:
     task: str
     slots: int
     record: Task
-    work: asyncio.Task[None] | None = None
+    work: asyncio.Task[Result | None] | None = None
     stop: str = ""
 
     def end(self, reason: str) -> None:

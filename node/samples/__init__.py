@@ -1,0 +1,5 @@
+"""Synthetic transactions, whose planted anomalies are counted."""
+
+from node.samples.shop import Shop, generate
+
+__all__ = ["Shop", "generate"]

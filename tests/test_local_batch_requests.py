@@ -1,0 +1,307 @@
+"""What a request may hold: filters, conditions, dates, keys and bodies, without a server; and the repairs, with one."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import socket
+import ssl
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import azure.batch.models as m
+import azure.mgmt.batch.models as am
+import pytest
+from azure.core.exceptions import HttpResponseError
+from batch_clients import ARM, Azure, arm_pool, source
+from starlette.requests import Request
+
+from batchkit.local.batch.api import odata
+from batchkit.local.batch.api.call import Call
+from batchkit.local.batch.api.keys import verify_shared_key
+from batchkit.local.config import SharedKey
+from batchkit.local.wire import clock
+from batchkit.local.wire.errors import BatchError
+from batchkit.local.wire.formats import from_http_date, seconds, stamp
+
+VERSION = "api-version=2025-06-01"
+NOON = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+DOC: dict[str, Any] = {
+    "id": "it's",
+    "state": "active",
+    "executionInfo": {"exitCode": 3, "startTime": "2026-03-01T12:00:00.0000000Z"},
+    "targetDedicatedNodes": 5,
+    "enableAutoScale": True,
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("state eq 'active'", True),
+        ("state ne 'active'", False),
+        ("state eq 'Active'", False),
+        ("id eq 'it''s'", True),
+        ("targetDedicatedNodes ge 5", True),
+        ("targetDedicatedNodes ge 6", False),
+        ("targetDedicatedNodes gt 5", False),
+        ("targetDedicatedNodes gt 4", True),
+        ("targetDedicatedNodes le 5", True),
+        ("targetDedicatedNodes le 4", False),
+        ("targetDedicatedNodes lt 5", False),
+        ("targetDedicatedNodes lt 5.5", True),
+        ("targetDedicatedNodes gt -1", True),
+        ("executionInfo/exitCode eq 3", True),
+        ("executionInfo/exitCode ne 3", False),
+        ("executionInfo/none eq null", True),
+        ("executionInfo/none ne null", False),
+        ("executionInfo/none gt 0", False),
+        ("executionInfo/none lt 0", False),
+        ("executionInfo/exitCode/deeper eq null", True),
+        ("enableAutoScale eq true", True),
+        ("enableAutoScale eq false", False),
+        ("executionInfo/startTime ge DateTime'2026-03-01T12:00:00Z'", True),
+        ("executionInfo/startTime gt DateTime'2026-03-01T12:00:00Z'", False),
+        ("executionInfo/startTime lt datetime'2026-03-01T14:00:01+02:00'", True),
+        ("executionInfo/startTime le 2026-03-01T11:59:59Z", False),
+        ("startswith(id,'it')", True),
+        ("startswith(id,'t')", False),
+        ("endswith(id, 's')", True),
+        ("contains(id,'''')", True),
+        ("startswith(nothing,'x')", False),
+        ("not state eq 'active'", False),
+        ("not (state eq 'active' and id eq 'x')", True),
+        ("state eq 'active' and id eq 'x'", False),
+        ("state eq 'active' or id eq 'x'", True),
+        ("id eq 'x' and id eq 'y' or state eq 'active'", True),
+        ("state eq 'active' or id eq 'x' and id eq 'y'", True),
+        ("(state eq 'active' or id eq 'x') and id eq 'y'", False),
+        ("STATE eq 'active'", False),
+        ("state EQ 'active' AND NOT id eq 'x'", True),
+        ("order eq null and android eq null and notes eq null", True),
+    ],
+)
+def test_a_filter_keeps_what_it_says(text: str, kept: bool) -> None:
+    assert odata.compile_filter(text)(DOC) is kept
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["id like 'x'", "id eq", "eq 'x'", "id eq 'x", "id eq 'x' and", "(id eq 'x'", "id eq 'x')", "id eq y", "not",
+     "id eq 'x' id eq 'y'", "startswith(id)", "startswith(id,'x'", "startswith('x',id)", "5 eq 5",
+     "id eq DateTime'soon'", "id eq 2026-99-01T00:00:00Z", "id ; eq 'x'",
+     "id eq 'x' xor id eq 'y'"],
+)  # fmt: skip
+def test_a_filter_that_does_not_read_is_refused(text: str) -> None:
+    with pytest.raises(BatchError) as caught:
+        odata.compile_filter(text)
+    assert caught.value.values["QueryParameterName"] == "$filter"
+    assert caught.value.values["QueryParameterValue"] == text
+
+
+def test_no_filter_keeps_all_and_a_plain_state_is_seen() -> None:
+    assert odata.compile_filter(None)({})
+    assert odata.wanted_state("state eq 'active'") == "active"
+    assert odata.wanted_state(" (state eq 'completed') and id eq 'x'") == "completed"
+    for other in (None, "id eq 'x' and state eq 'active'", "state eq 'active' or id eq 'x'", "state ne 'active'"):
+        assert odata.wanted_state(other) is None
+
+
+def test_selected_properties_and_pages() -> None:
+    assert odata.select(DOC, "id, executionInfo/exitCode,none") == {"id": "it's", "executionInfo": {"exitCode": 3}}
+    assert odata.select(DOC, None) is DOC
+    assert [odata.page_size(text) for text in (None, "1", "1000")] == [1000, 1, 1000]
+    for text, code in (("0", "OutOfRange"), ("1001", "OutOfRange"), ("x", "InvalidQuery"), ("1.5", "InvalidQuery")):
+        with pytest.raises(BatchError, match=code):
+            odata.page_size(text)
+
+
+def held(method: str, **headers: str) -> int | None:
+    """The status of a refused condition on a document that was changed at noon, None when it holds."""
+    operation = {"GET": "get_pool", "PATCH": "update_pool"}[method]
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    call = Call(None, operation, {}, {}, sent)  # type: ignore[arg-type]
+    try:
+        call.check({"eTag": "0x1", "lastModified": stamp(NOON + timedelta(milliseconds=500))})
+    except BatchError as refused:
+        return refused.status
+    return None
+
+
+def day(moment: datetime) -> str:
+    return format_datetime(moment, usegmt=True)
+
+
+@pytest.mark.parametrize(("method", "status"), [("GET", 304), ("PATCH", 412)])
+def test_conditions_are_held(method: str, status: int) -> None:
+    second = timedelta(seconds=1)
+    assert held(method) is None
+    for tags in ("0x1", '"0x0", W/"0x1"', "*"):
+        assert held(method, if_match=tags) is None
+    assert (
+        held(method, if_match="0x2") == held(method, if_none_match="0x1") == held(method, if_none_match="*") == status
+    )
+    assert held(method, if_none_match="0x2") is None
+    assert held(method, if_modified_since=day(NOON)) == held(method, if_modified_since=day(NOON + second)) == status
+    assert held(method, if_modified_since=day(NOON - second)) is None
+    assert held(method, if_unmodified_since=day(NOON)) is held(method, if_unmodified_since=day(NOON + second)) is None
+    assert held(method, if_unmodified_since=day(NOON - second)) == status
+    assert held(method, if_modified_since="yesterday") == 400
+
+
+def test_a_date_of_an_unknown_place_is_utc() -> None:
+    assert from_http_date("Sun, 01 Mar 2026 12:00:00 -0000") == NOON
+    assert held("GET", if_modified_since="Sun, 01 Mar 2026 12:00:00 -0000") == 304
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [("PT5M", 300), ("P1D", 86400), ("P1W", 604800), ("PT1H1M1.5S", 3661.5), ("P1DT1S", 86401), ("PT0S", 0),
+     ("P10675199DT2H48M5.4775807S", 922337203685.477581)],
+)  # fmt: skip
+def test_durations_are_read(text: str, length: float) -> None:
+    assert seconds(text) == pytest.approx(length)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "P", "PT", "5m", "-PT5M", "+PT5M", "P1Y", "P1M", "pt5m", "PT5M ", "P99999999999D", "P0001-01-01T00:00:00"],
+)
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="ISO 8601"):
+        seconds(text)
+
+
+class Noon(clock.Clock):
+    def now(self) -> datetime:
+        return NOON
+
+
+KEY = SharedKey("account", base64.b64encode(b"secret").decode())
+
+
+def signed(date: datetime, *, key: bytes = b"secret", name: str = "ocp-date", extra: str = "") -> Request:
+    """A request signed as the REST reference says, by an implementation of its own."""
+    value = day(date)
+    standard = [""] * 5 + [value if name == "date" else ""] + [""] * 5
+    own = [f"ocp-date:{value}"] if name == "ocp-date" else []
+    lines = ["GET", *standard[:2], *standard[2:], *own, "/account/pools", "api-version:2025-06-01", "timeout:30"]
+    signature = base64.b64encode(hmac.new(key, "\n".join(lines).encode(), hashlib.sha256).digest()).decode()
+    headers = {name: value, "authorization": f"SharedKey account:{signature}"}
+    scope = {"type": "http", "method": "GET", "path": "/pools", "raw_path": b"/pools", "query_string":
+             b"timeOut=30&api-version=2025-06-01" + extra.encode(),
+             "headers": [(key.encode(), value.encode()) for key, value in headers.items()]}  # fmt: skip
+    return Request(scope)
+
+
+def test_a_shared_key_signs_for_fifteen_minutes() -> None:
+    minutes = timedelta(minutes=1)
+    with clock.use(Noon()):
+        for date in (NOON, NOON - 15 * minutes, NOON + 15 * minutes):
+            verify_shared_key(signed(date), KEY)
+        for date in (NOON - 16 * minutes, NOON + 16 * minutes):
+            with pytest.raises(BatchError) as caught:
+                verify_shared_key(signed(date), KEY)
+            assert "too far" in caught.value.values["AuthenticationErrorDetail"]
+        with pytest.raises(BatchError) as caught:
+            verify_shared_key(signed(NOON, key=b"other"), KEY)
+        assert "MAC signature" in caught.value.values["AuthenticationErrorDetail"]
+        with pytest.raises(BatchError):
+            verify_shared_key(signed(NOON, extra="&maxresults=1"), KEY)
+
+
+# The repairs: each was a 500, a wrong 200 or a traceback.
+
+
+def test_a_pool_cannot_be_changed_to_no_slots_or_too_many(azure: Azure) -> None:
+    azure.arm.pool.create(*ARM, "slots", arm_pool())
+    for count in (0, 257, 300):
+        with pytest.raises(HttpResponseError) as caught:
+            azure.batch.update_pool("slots", m.BatchPoolUpdateOptions(task_slots_per_node=count))
+        assert caught.value.status_code == 400
+        with pytest.raises(HttpResponseError) as caught:
+            azure.arm.pool.update(*ARM, "slots", am.Pool(properties=am.PoolProperties(task_slots_per_node=count)))
+        assert caught.value.status_code == 400
+    azure.batch.update_pool("slots", m.BatchPoolUpdateOptions(task_slots_per_node=256))
+    assert azure.batch.get_pool("slots").task_slots_per_node == 256
+
+
+def test_a_file_mode_that_is_none_fails_the_task_once(azure: Azure) -> None:
+    azure.arm.pool.create(*ARM, "modes", arm_pool(targets=1))
+    azure.container("batch-input").upload_blob("mode", b"", overwrite=True)
+    azure.job("modes", "modes")
+    file = source(azure, "batch-input", "mode", "mode")
+    file.file_mode = "rwx"
+    azure.batch.create_task("modes", m.BatchTaskCreateOptions(id="1", command_line="true", resource_files=[file]))
+    info = azure.ended("modes", "1").execution_info
+    assert (info.failure_info.code, info.requeue_count) == ("ResourceFileCreateFailed", 0)
+    assert "rwx" in {detail.name: detail.value for detail in info.failure_info.details}["Reason"]
+
+
+def test_a_range_without_end_leaves_the_counts_right(azure: Azure) -> None:
+    azure.job("ranges", "no-pool", uses_task_dependencies=True)
+    for end, status in ((10**30, 400), (2**31, 400)):
+        needs = {"taskIdRanges": [{"start": 1, "end": end}]}
+        body = {"value": [{"id": "1", "commandLine": "x"}, {"id": "2", "commandLine": "x", "dependsOn": needs}]}
+        assert azure.send("POST", f"/jobs/ranges/addtaskcollection?{VERSION}", json=body).status_code == status
+    counts = azure.batch.get_job_task_counts("ranges").task_counts
+    assert counts.active == len(list(azure.batch.list_tasks("ranges"))) == 0
+
+
+def test_a_job_manager_needs_an_id_and_without_one_there_is_no_job(azure: Azure) -> None:
+    body = {"id": "unmanaged", "poolInfo": {"poolId": "p"}, "jobManagerTask": {"commandLine": "true"}}
+    assert azure.send("POST", f"/jobs?{VERSION}", json=body).status_code == 400
+    assert azure.get(f"/jobs/unmanaged?{VERSION}").status_code == 404
+
+
+def test_headers_with_dates_of_an_unknown_place_are_read(azure: Azure) -> None:
+    azure.pool("dated", nodes=0)
+    unknown = {"If-Modified-Since": "Sun, 01 Mar 2020 12:00:00 -0000"}
+    assert azure.get(f"/pools/dated?{VERSION}", unknown).status_code == 200
+
+
+def test_a_client_that_dies_leaves_no_traceback(tmp_path: Path) -> None:
+    program = [sys.executable, "-m", "batchkit.local", "--speed", "1200"]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        env = {}
+        while "AZURE_TOKEN_CREDENTIALS" not in env:
+            name, _, value = process.stdout.readline().removeprefix("export ").strip().partition("=")
+            env[name] = value
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in env.items():
+                patch.setenv(name, value)
+            azure = Azure(env)
+            for url, resource in (
+                ("BATCHKIT_BATCH_URL", "batch.core.windows.net/"),
+                ("BATCHKIT_ARM_URL", "management.azure.com"),
+            ):
+                hang_up(env, url, azure.token(f"https://{resource}"))
+            assert azure.get(f"/jobs?{VERSION}").json()["value"] == []
+            azure.close()
+        process.send_signal(2)
+        _, said = process.communicate(timeout=30)
+    assert said == "The local Azure is up; Ctrl-C stops it.\n"
+
+
+def hang_up(env: dict[str, str], url: str, token: str) -> None:
+    """Send half a body and close."""
+    host, port = urlsplit(env[url]).netloc.split(":")
+    path = (
+        "/jobs"
+        if "BATCH_URL" in url
+        else f"/subscriptions/{'1' * 8}-{'-'.join(['1' * 4] * 3)}-{'1' * 12}/resourceGroups/g"
+    )
+    trust = ssl.create_default_context(cafile=env["BATCHKIT_CA_FILE"])
+    head = (
+        f"{'POST' if 'BATCH_URL' in url else 'PUT'} {path}?{VERSION} HTTP/1.1\r\nHost: {host}:{port}\r\n"
+        f"Authorization: Bearer {token}\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
+    )
+    with socket.create_connection((host, int(port))) as plain, trust.wrap_socket(plain, server_hostname=host) as link:
+        link.sendall(head.encode() + b"{")
