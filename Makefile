@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 LOCKS := pyproject.toml node/pyproject.toml .constraints.txt batchkit/local/azurite/package-lock.json
 
-.PHONY: run test lab help lint types tests notebooks pictures sdk-tests kill-tests bench-batch az checkov bench fuzz faults browser image environment
+.PHONY: run test lab help lint types tests notebooks pictures sdk-tests kill-tests mutants bench-batch az checkov bench fuzz faults browser image environment
 
 run: $(READY)
 	@$(BIN)/batchkit run
@@ -39,6 +39,12 @@ sdk-tests: $(READY)  ## azure-batch's own tests and sample against the local Azu
 
 kill-tests: $(READY)  ## kill -9 the local Azure twenty times while 500 tasks run
 	@$(BIN)/python tests/kills.py
+
+mutants: $(READY) .venv-mutants/bin/cosmic-ray  ## plant faults in the local Batch and the formula language: do tests notice?
+	@.venv-mutants/bin/python tests/mutants.py
+
+.venv-mutants/bin/cosmic-ray:
+	@$(PYTHON) -m venv .venv-mutants && .venv-mutants/bin/pip install --quiet cosmic-ray==8.7.0
 
 bench-batch: $(READY)  ## the local Batch: 10,000 tasks run, calls at 1,000 to 100,000 tasks
 	@$(BIN)/python tests/throughput.py

@@ -106,3 +106,9 @@ def test_spot_nodes_are_the_ones_beyond_the_dedicated(pending: int, most: int, d
     mixed = Formula(pending_tasks(most, dedicated_nodes=dedicated)).evaluate(metrics, NOW, Targets()).targets
     assert mixed.dedicated == min(dedicated, plain.dedicated)
     assert mixed.dedicated + mixed.low_priority == plain.dedicated
+
+
+def test_a_simulated_formula_sees_samples_a_minute_late():
+    text = "$TargetDedicatedNodes = $PendingTasks.Count();"
+    seen = {point.seconds: point.target for point in simulate(Formula(text), [], Setup(interval_seconds=300)).points}
+    assert (seen[0.0], seen[300.0]) == (0, 9)  # at 0, 30, ... 240 s; not those of the last minute

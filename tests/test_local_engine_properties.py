@@ -84,10 +84,17 @@ class Work:
         self.pool = engine.pool(nodes=chance.randint(1, 3), taskSlotsPerNode=chance.randint(1, 4),
                                 targetLowPriorityNodes=chance.randint(0, 2),
                                 taskSchedulingPolicy={"nodeFillType": fill})  # fmt: skip
-        self.jobs = [engine.job(f"j{n}", usesTaskDependencies=True, priority=chance.randint(-2, 2)) for n in range(3)]
+        self.jobs = [
+            engine.job(f"j{n}", usesTaskDependencies=True, priority=chance.randint(-2, 2), **self.prepared())
+            for n in range(3)
+        ]
         self.numbers = {job.id: itertools.count() for job in self.jobs}
         for job in self.jobs:
             self.add(job, chance.randint(1, 12))
+
+    def prepared(self) -> dict[str, Any]:
+        """A preparation task for one job in three."""
+        return {"jobPreparationTask": {"commandLine": "40"}} if self.chance.random() < 0.3 else {}
 
     def add(self, job: Job, count: int) -> None:
         for number in itertools.islice(self.numbers[job.id], count):

@@ -572,6 +572,45 @@ def test_a_prepared_node_is_prepared_once_and_released_once(tmp_path: Path) -> N
     play(tmp_path, story)
 
 
+def test_where_the_preparation_fails_no_task_of_the_job_runs_and_others_do(tmp_path: Path) -> None:
+    async def story(engine: Engine) -> None:
+        pool = engine.pool(taskSlotsPerNode=2)
+        await engine.idle(pool)
+        job, other = engine.job(jobPreparationTask={"commandLine": "1 1"}, priority=5), engine.job("other")
+        engine.add(job, "1")
+        await clock.sleep(10)
+        engine.add(job, "2")
+        engine.add(other, "1")
+        await engine.done(other)
+        await clock.sleep(1000)
+        assert (job.tasks["ready"], engine.task(job, "1").execution["requeueCount"]) == (2, 1)
+        assert engine.machine.ended == ["j/jobpreparation", "other/1"]
+        endless = {"commandLine": "1 1", "constraints": {"maxTaskRetryCount": -1}}
+        stubborn = engine.job("stubborn", jobPreparationTask=endless)
+        engine.add(stubborn, "1")
+        await clock.sleep(60)
+        assert engine.machine.ended.count("stubborn/jobpreparation") == 10
+
+    play(tmp_path, story)
+
+
+def test_a_preparation_that_was_stopped_is_begun_anew(tmp_path: Path) -> None:
+    async def story(engine: Engine) -> None:
+        pool = engine.pool()
+        await engine.idle(pool)
+        node = next(iter(pool.nodes.values()))
+        job = engine.job(jobPreparationTask={"commandLine": "100"})
+        engine.add(job, "1")
+        await clock.sleep(50)
+        nodes.disable_scheduling(engine.state, node, "requeue")
+        await clock.sleep(50)
+        nodes.enable_scheduling(engine.state, pool, node)
+        await engine.done(job)
+        assert engine.machine.ended == ["j/jobpreparation", "j/1"]
+
+    play(tmp_path, story)
+
+
 def test_retention_is_kept_over_a_restart(tmp_path: Path) -> None:
     async def before(engine: Engine) -> Path:
         pool = engine.pool()

@@ -13,6 +13,7 @@ from batchkit.local.wire.formats import Json, stamp
 
 PREPARATION, RELEASE = "jobPreparationTask", "jobReleaseTask"
 _FOLDERS = {PREPARATION: "jobpreparation", RELEASE: "jobrelease"}
+AGAIN = 5.0  # seconds, by the service's clock, before a preparation that failed is tried again
 _RELEASE_TIME = "PT15M"
 
 
@@ -21,7 +22,7 @@ async def ready(state: State, pool: Pool, node: Node, job: Job) -> bool:
     body = job.doc.get(PREPARATION)
     if not body:
         return True
-    if job.id not in node.prepared:
+    if job.id not in node.prepared or node.prepared[job.id].cancelled():
         node.prepared[job.id] = state.spawn(_prepare(state, pool, node, job, body), f"prepare {job.id}")
     return await asyncio.shield(node.prepared[job.id])
 
@@ -33,6 +34,7 @@ async def _prepare(state: State, pool: Pool, node: Node, job: Job, body: Json) -
         tries += 1
         if most != -1 and tries > most:
             return not body.get("waitForSuccess", True)
+        await state.wait(AGAIN)
     return True
 
 

@@ -38,7 +38,8 @@ def _look(state: State, pool: Pool) -> None:
     pool.kicked = False
     nodes = [node for node in pool.nodes.values() if node.schedulable]
     for job in _jobs(state, pool):
-        if not _fill(state, pool, nodes, job):
+        _fill(state, pool, [node for node in nodes if not node.unprepared(job.id)], job)
+        if not _free(pool, nodes):
             return
 
 
@@ -47,17 +48,16 @@ def _jobs(state: State, pool: Pool) -> list[Job]:
     return sorted(found, key=lambda j: (-int(j.doc.get("priority", 0)), j.doc["creationTime"]))
 
 
-def _fill(state: State, pool: Pool, nodes: list[Node], job: Job) -> bool:
-    """Start a job's tasks while slots are free; return whether any slot is left."""
+def _fill(state: State, pool: Pool, nodes: list[Node], job: Job) -> None:
+    """Start a job's tasks while slots are free."""
     while free := _free(pool, nodes):
         room = _parallel_room(job)
         tasks = state.store.ready(job.id, max(free.values()), min(sum(free.values()), room)) if room else []
         if not tasks:
-            return True
+            return
         for task in tasks:
             if (node := choose(pool, nodes, task.slots)) is not None:
                 _start(state, pool, node, job, task)
-    return False
 
 
 def _free(pool: Pool, nodes: Iterable[Node]) -> dict[str, int]:

@@ -78,6 +78,11 @@ class Node:
         """Whether new tasks may start here."""
         return self.state in ("idle", "running") and self.doc["schedulingState"] == "enabled" and not self.leaving
 
+    def unprepared(self, job: str) -> bool:
+        """Return whether a job's preparation failed here, so that none of its tasks may run."""
+        done = self.prepared.get(job)
+        return done is not None and done.done() and not done.cancelled() and not done.exception() and not done.result()
+
     def become(self, to: str) -> bool:
         """Go to another state; return whether that is a change.
 
