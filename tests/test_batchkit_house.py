@@ -104,6 +104,6 @@ def test_public_names():
 def test_the_folder_tree_is_the_architecture():
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     top = {line.split("/")[0] for line in tracked.splitlines()}
-    files = {"README.md", "environment.yml", "pyproject.toml", "Makefile", "CHANGELOG.md", "LICENSE"}
+    files = {"README.md", "CONTRIBUTING.md", "environment.yml", "pyproject.toml", "Makefile", "CHANGELOG.md", "LICENSE"}
     folders = {"notebooks", "batchkit", "node", "tests", "benchmarks", "docs"}
     assert {name for name in top if not name.startswith(".")} <= files | folders

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from batchkit import inputs
 from batchkit.errors import ParameterError
 from node import contract
-from node.inputs import find_inputs
+from node.reading.inputs import find_inputs
 
 NOBODY = 65534
 

@@ -13,6 +13,7 @@ import http.client
 import os
 import re
 import secrets
+import socket
 import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,7 +21,6 @@ from pathlib import Path
 
 from batchkit.local.azurite.install import folder, installed, node
 from batchkit.local.certificates import Certificates
-from batchkit.local.servers import bind
 
 ACCOUNT = "batchkitlocal"
 
@@ -95,8 +95,8 @@ def make_containers(url: str, token: str, ca_file: Path, names: Iterable[str]) -
 
 
 def _free(port: int) -> bool:
-    with contextlib.closing(bind(port)) as probe:
-        return bool(probe.getsockname()[1] == port)
+    with socket.socket() as probe:
+        return port != 0 and probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 async def _spawn(
