@@ -16,7 +16,7 @@ import pandas as pd
 from batchkit.canvas import Unit, name_of, say
 
 _TEXT_LIMIT = 200  # characters of a cell
-_DOLLARS = ("USD", "Unknown", "")  # what no file names a currency for is shown in dollars
+_NAMELESS = "Unknown"  # the report's word for money whose currency is not named
 _NAME_LIMIT = 60  # characters of a name in a title
 
 
@@ -83,20 +83,26 @@ def amount(value: float | None, by_currency: Mapping[str, float] | None = None) 
     """Write an exact sum of money; where there is none, because of several currencies, that of each of them."""
     currencies = dict(by_currency or {})
     if value is not None and not pd.isna(value):
-        code = _only(currencies)
-        return f"{value:,.2f} {code}" if code else f"${value:,.2f}".replace("$-", "\u2212$")
-    return ", ".join(f"{sum_:,.2f} {code}" for code, sum_ in currencies.items()) or "none"
+        return _in(value, _only(currencies))
+    return ", ".join(_in(sum_, code) for code, sum_ in currencies.items()) or "none"
 
 
 def unit(by_currency: Mapping[str, float] | None) -> Unit:
-    """How a chart writes money: with its currency's code where all of it is of one that is known."""
+    """How a chart writes money: in dollars, with another currency's code, or plain where no currency is named."""
     code = _only(dict(by_currency or {}))
-    return (lambda value: f"{say(value, 'count')} {code}") if code else "money"
+    return "money" if code == "USD" else lambda value: f"{say(value, 'count')} {code}".rstrip()
+
+
+def _in(value: float, code: str) -> str:
+    if code == "USD":
+        return f"${value:,.2f}".replace("$-", "\u2212$")
+    return f"{value:,.2f} {'' if code == _NAMELESS else code}".rstrip()
 
 
 def _only(currencies: Mapping[str, float]) -> str:
-    codes = [code for code in currencies if code not in _DOLLARS]
-    return codes[0] if len(currencies) == len(codes) == 1 else ""
+    """The one currency that all money is in; "" where there are several, or none is named."""
+    named = [code for code in currencies if code != _NAMELESS]
+    return named[0] if len(named) == len(currencies) == 1 else ""
 
 
 def _text(value: object) -> str:

@@ -7,7 +7,7 @@ basket_id           transaction_id         department                    categor
 household_id        customer_id, email     product_type, package_size    product_name
 sales_value         line subtotal          retail_disc + coupon_match_disc   discount
 unit_price = (subtotal + discount) / quantity, or the subtotal where the quantity is 0
-subtotal = total = the lines' sum, tax 0, status completed; no payment method is known: "Unknown"
+subtotal = total = the lines' sum, tax 0, status completed; no payment method is known: "Unknown"; currency USD
 transaction_timestamp  timestamp: the tables' times are UTC; the shops', with their offset, are New York's
 """
 

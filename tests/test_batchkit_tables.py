@@ -83,11 +83,12 @@ def test_a_long_name_is_cut_in_a_title_and_whole_for_the_chart():
 
 
 def test_sums_carry_their_currency_and_several_are_never_one():
-    assert tables.amount(1234.5) == "$1,234.50"
-    assert tables.amount(-2.0) == "\u2212$2.00"
-    assert tables.amount(1234.5, {"Unknown": 1234.5}) == "$1,234.50"
+    assert tables.amount(1234.5) == tables.amount(1234.5, {"Unknown": 1234.5}) == "1,234.50"
+    assert tables.amount(1234.5, {"USD": 1234.5}) == "$1,234.50"
+    assert tables.amount(-2.0, {"USD": -2.0}) == "\u2212$2.00"
     assert tables.amount(1234.5, {"EUR": 1234.5}) == "1,234.50 EUR"
-    assert tables.amount(None, {"EUR": 1.0, "USD": 2.0}) == "1.00 EUR, 2.00 USD"
+    assert tables.amount(None, {"EUR": 1.0, "USD": 2.0}) == "1.00 EUR, $2.00"
     assert tables.amount(None) == "none"
     assert tables.unit({"EUR": 1.0})(1500) == "1.5k EUR"
-    assert tables.unit({"USD": 1.0}) == tables.unit({}) == "money"
+    assert tables.unit({"USD": 1.0}) == "money"
+    assert tables.unit({})(1500) == tables.unit({"Unknown": 1.0})(1500) == "1.5k"
