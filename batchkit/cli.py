@@ -63,8 +63,8 @@ def run(
     """
     # Optional for jsonschema, which comes with papermill: a grammar of IRIs that takes two seconds to build.
     sys.modules.setdefault("rfc3987_syntax", cast(ModuleType, None))
-    from batchkit import ahead
-    from batchkit import run as headless
+    from batchkit.headless import ahead
+    from batchkit.headless import run as headless
 
     words = sys.argv[4:] if inside else sys.argv[2:]
     given = [(name, value) for name, _, value in (pair.partition("=") for pair in parameter or [])]

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from batchkit.errors import ParameterError
+from batchkit.text import plain
 
 ENDING = ".json"
 REPORT = ".report.json"
@@ -41,6 +42,10 @@ class LeftOut:
     name: str
     reason: str
     state: str = "left_out"
+
+    def __str__(self) -> str:
+        """One printable line, whatever the name holds."""
+        return f"{self.state.replace('_', ' ')}: {plain(self.name)} {self.reason}"
 
 
 @dataclass(frozen=True)

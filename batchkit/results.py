@@ -94,6 +94,7 @@ class _Fate:
         there = {name.removeprefix(folder) for name in storage.listed(session.outputs, folder)}
         self.reported = {one.name for one in plan.inputs if report_name(one.name) in there}
         merged = storage.read(session.outputs, f"{plan.job_id}/summary.json")
+        self.merged = merged is not None
         source = json.loads(merged)["source"] if merged else {}
         asked = set(source.get("rejected", ())) if merged else self.reported
         self.rejected = _rejections(session, folder, sorted(asked & self.reported))
@@ -108,6 +109,8 @@ class _Fate:
             return self.changes[name].state, f"{self.changes[name].reason}; task {task.id} could not take it"
         if name not in self.reported:
             return "missing", self._why_missing(task)
+        if not self.merged and name not in self.rejected:
+            return "missing", "has a report, but the job has no summary: its last task, the merge, did not end well"
         if name in self.unmerged:
             return "missing", f"has a report, but the summary lacks it: {self._end_of(task)}"
         return ("rejected", self.rejected[name]) if name in self.rejected else ("processed", "")

@@ -12,6 +12,7 @@ from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob import BlobProperties, ContainerClient
 
 from batchkit.errors import explain
+from batchkit.files import replacing
 from batchkit.inputs import unsafe
 from batchkit.progress import progress
 from batchkit.session import Session
@@ -88,7 +89,5 @@ def in_parallel(work: Callable[[Item], Result], items: Iterable[Item], title: st
 
 def _get_file(container: ContainerClient, name: str, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    with part.open("wb") as stream:
+    with replacing(path) as stream:
         container.download_blob(name).readinto(stream)
-    part.replace(path)

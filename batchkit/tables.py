@@ -13,7 +13,8 @@ from typing import Any
 
 import pandas as pd
 
-from batchkit.canvas import Unit, name_of, say
+from batchkit.charts.canvas import Unit, name_of, say
+from batchkit.text import plain
 
 _TEXT_LIMIT = 200  # characters of a cell
 _NAMELESS = "Unknown"  # the report's word for money whose currency is not named
@@ -110,7 +111,4 @@ def _text(value: object) -> str:
         return ""
     if isinstance(value, float):
         return f"{value:,.0f}" if value.is_integer() else f"{value:,.2f}"
-    text = str(value).encode("utf-8", "replace").decode()
-    plain = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    tail = _TEXT_LIMIT // 3
-    return plain if len(plain) <= _TEXT_LIMIT else f"{plain[: _TEXT_LIMIT - tail - 1]}…{plain[-tail:]}"
+    return plain(value, _TEXT_LIMIT)

@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 import nbformat
 import papermill
 
-from batchkit import page
-from batchkit.record import Record
+from batchkit.headless import page
+from batchkit.headless.record import Record
 from node import cli
 
 FOLDER = Path(__file__).parent.parent / "notebooks"

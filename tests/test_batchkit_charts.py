@@ -21,7 +21,8 @@ from matplotlib.collections import PolyCollection, QuadMesh
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
-from batchkit import canvas, charts
+from batchkit import charts
+from batchkit.charts import canvas
 
 matplotlib.use("agg")
 STYLE = Path(__file__).parent.parent / "notebooks" / "workbench.mplstyle"

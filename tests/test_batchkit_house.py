@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from test_local_house import arrows, circles
 
 ROOT = Path(__file__).parent.parent
 AZURE_FREE = {"azure", "msal"}
@@ -77,18 +78,50 @@ def test_importing_the_language_brings_in_no_azure(module):
     assert not [name for name in loaded if name.split(".")[0] in AZURE_FREE or name.startswith("batchkit.local")]
 
 
-ROOMS = {"local", "autoscale", "provision"}  # beside the core, as are the modules that draw, run and take commands
-BESIDE = {"canvas.py", "charts.py", "gantt.py", "tables.py", "cli.py", "parameters.py", "ahead.py", "run.py",
-          "notebooks.py", "record.py", "outcome.py", "story.py", "page.py"}  # fmt: skip
+# The core is settings, session, errors, storage, pools, jobs and results; beside it are these rooms: what the data is,
+# charts and tables, the run without a person, the command line, scaling, provisioning, and what stands for Azure.
+BESIDE = {"inputs.py", "datasets.py", "charts", "tables.py", "headless", "outcome.py", "cli.py"}
+BESIDE |= {"autoscale", "provision", "local"}
 
 
 @pytest.mark.parametrize(("folder", "most"), [("", 2500), ("provision", 1300)])
 def test_batchkit_is_thin(folder, most):
-    apart = (ROOMS | BESIDE) - {folder}
-    files = [p for p in modules(f"batchkit/{folder}") if not apart & set(p.relative_to(ROOT).parts)]
-    lines = {path.name: len(path.read_text().splitlines()) for path in files}
+    files = [p for p in modules(f"batchkit/{folder}") if not (BESIDE - {folder}) & set(p.relative_to(ROOT).parts)]
+    lines = {str(path): len(path.read_text().splitlines()) for path in files}
     assert sum(lines.values()) <= most, lines
     assert max(lines.values()) <= 300, lines
+
+
+def test_batchkit_has_no_circle():
+    assert circles(arrows("batchkit")) == []
+
+
+ORDER = [
+    "text",
+    "errors",
+    "settings",
+    "session",
+    "inputs",
+    "storage",
+    "datasets",
+    "jobs",
+    "results",
+    "outcome",
+    "headless",
+    "cli",
+]
+
+
+def test_no_arrow_of_batchkit_points_upwards():
+    """Each room knows those before it in the order of the story, and none behind it."""
+    place = {f"batchkit.{name}": at for at, name in enumerate(ORDER)}
+    wrong = []
+    for name, targets in arrows("batchkit").items():
+        here = place.get(".".join(name.split(".")[:2]))
+        for target in targets:
+            there = place.get(".".join(target.split(".")[:2]))
+            wrong += [f"{name} imports {target}"] if None not in (here, there) and there > here else []
+    assert wrong == []
 
 
 def test_public_names():

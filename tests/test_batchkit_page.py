@@ -6,8 +6,8 @@ import nbformat
 import pytest
 from hostile_page import main as hostile_page
 
-from batchkit import page
-from batchkit.record import Record
+from batchkit.headless import page
+from batchkit.headless.record import Record
 
 HOSTILE = [
     "<script>run()</script>",

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from batchkit.errors import ParameterError
-from batchkit.parameters import assign
+from batchkit.headless.parameters import assign
 
 KNOWN = {"a.ipynb": {"label": "str", "count": "int"}, "b.ipynb": {"label": "str", "share": "float", "on": "bool"}}
 

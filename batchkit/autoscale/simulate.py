@@ -24,6 +24,14 @@ from batchkit.autoscale.samples import DELAY_SECONDS, PERIOD_SECONDS, Series
 EPOCH = datetime(2026, 1, 5, tzinfo=UTC)  # a Monday, midnight
 
 
+class SetupError(ValueError):
+    """A simulation that cannot be: one line, and no traceback in a notebook."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Show IPython the message alone."""
+        return [f"{type(self).__name__}: {self}"]
+
+
 @dataclass(frozen=True)
 class Setup:
     """The pool and the clock of a simulation.
@@ -41,6 +49,13 @@ class Setup:
     slots_per_node: int = 1
     horizon_seconds: float = 86_400.0
     start: datetime = EPOCH
+
+    def __post_init__(self) -> None:
+        """Refuse a clock that stands still and a node that can run nothing."""
+        if self.interval_seconds <= 0 or self.boot_seconds < 0:
+            raise SetupError("The interval between evaluations must be above 0, and a boot takes at least 0.")
+        if self.slots_per_node < 1:
+            raise SetupError(f"A node runs at least one task at a time, not {self.slots_per_node}.")
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from azure.mgmt.resource.resources import ResourceManagementClient
 
 from batchkit import settings
 from batchkit.errors import ServiceError, SettingsError, explain
+from batchkit.files import write_whole
 from batchkit.session import Session
 
 ARM_SCOPE = "https://management.azure.com/.default"
@@ -191,6 +192,4 @@ def write(target: Target, session: Session) -> None:
     kept = _read(target.config)
     document = {"profile": kept.get("profile", os.environ.get("BATCHKIT_PROFILE", "azure"))} | kept
     document["azure"] = session.settings.azure.model_dump()
-    part = target.config.with_name(f".{target.config.name}.part")
-    part.write_text(json.dumps(document, indent=2) + "\n")
-    part.replace(target.config)
+    write_whole(target.config, json.dumps(document, indent=2) + "\n")

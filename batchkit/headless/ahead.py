@@ -17,9 +17,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from batchkit import inputs, jobs, parameters, results, session
+from batchkit import inputs, jobs, results, session
 from batchkit.errors import JobError, ParameterError
-from batchkit.record import Order
+from batchkit.headless import parameters
+from batchkit.headless.record import Order
 
 CHECKOUT = Path(__file__).parent.parent / "notebooks"
 _PATTERN = "0[1-4]_*.ipynb"

@@ -12,7 +12,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from batchkit import story
+from batchkit.files import write_whole
+from batchkit.headless import story
+from batchkit.text import plain
 
 TITLE = "Transactions on Azure Batch"
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -25,13 +27,11 @@ _TAGS = [*"abip", "blockquote", "br", "code", "div", "em", "h1", "h2", "h3", "h4
 def write_page(record: story.Record, notebooks: Sequence[Path], target: Path) -> None:
     """Write a run as one self-contained HTML page: what happened, then the results, which are the last notebook, first.
 
-    The page is written to a temporary name and renamed. Raises OSError when it cannot be written.
+    Raises OSError when it cannot be written.
     """
     style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
     html = _PAGE.format(title=escape(TITLE), policy=POLICY, style=style, front=_front(record), body=_body(notebooks))
-    part = target.with_name(f".{target.name}.part")
-    part.write_text(html, encoding="utf-8", errors="replace")
-    part.replace(target)
+    write_whole(target, html.encode("utf-8", "replace").decode())
 
 
 _PAGE = """<!DOCTYPE html>
@@ -96,7 +96,7 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def _text(value: object) -> str:
-    return escape(story.plain(value))
+    return escape(plain(value))
 
 
 def _body(notebooks: Sequence[Path]) -> str:

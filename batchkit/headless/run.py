@@ -15,9 +15,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from batchkit import inputs, notebooks, outcome, record, session, story
+from batchkit import inputs, outcome, session
 from batchkit.errors import BatchkitError
-from batchkit.record import Order, Record, Trouble
+from batchkit.headless import notebooks, record, story
+from batchkit.headless.record import Order, Record, Trouble
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

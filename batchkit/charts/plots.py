@@ -14,13 +14,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from batchkit import canvas
-from batchkit.canvas import GREY, PALE, Look, Table, Unit
-from batchkit.gantt import timeline
+from batchkit.charts import canvas
+from batchkit.charts.canvas import GREY, PALE, Look, Table, Unit
 
 _BARS, _COLUMNS, _CELLS = 100, 500, 60  # at most so many bars, columns, cells a side, whatever the table holds
-
-__all__ = ["bars", "columns", "heat", "line", "pareto", "steps", "timeline"]
 
 
 def bars(

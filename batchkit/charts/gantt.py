@@ -15,7 +15,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from batchkit import canvas
+from batchkit.charts import canvas
 
 _ROWS = 120  # tasks of which each can have a sub-row to wait in
 _LABELLED = 60  # sub-rows high enough for words

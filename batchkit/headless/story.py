@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from batchkit.text import plain
+
 Record = Mapping[str, Any]
 
 STATES = {
@@ -20,7 +22,6 @@ STATES = {
     "refused": "refused",
     "left_out": "left out",
 }
-_LONGEST = 400
 
 
 def headline(record: Record) -> str:
@@ -86,10 +87,3 @@ def sentence(error: Mapping[str, str]) -> str:
     parts = [plain(error["what"]).rstrip("."), plain(error["why"]).rstrip(".")]
     step = plain(error["next"]).rstrip(".")
     return ": ".join(filter(None, parts)) + "." + (f" Next: {step}." if step else "")
-
-
-def plain(text: object) -> str:
-    """A text from data as one printable line, its middle left out when it is long."""
-    words = " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
-    tail = _LONGEST // 3
-    return words if len(words) <= _LONGEST else f"{words[: _LONGEST - tail - 1]}…{words[-tail:]}"

@@ -14,8 +14,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from batchkit import page
 from batchkit.errors import BatchkitError
+from batchkit.files import write_whole
+from batchkit.headless import page
 
 PACKAGES = ["batchkit", "batchkit-node", "azure-batch", "azure-identity", "azure-mgmt-batch", "azure-storage-blob",
             "pandas", "papermill"]  # fmt: skip
@@ -142,10 +143,8 @@ def write(folder: Path, record: Record, made: Sequence[Path] = ()) -> None:
 
 
 def write_json(path: Path, document: Mapping[str, Any]) -> None:
-    """Write a document whole: under a temporary name, then renamed."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps(document, indent=2, default=str) + "\n")
-    part.replace(path)
+    """Write a document, whole or not at all."""
+    write_whole(path, json.dumps(document, indent=2, default=str) + "\n")
 
 
 def now() -> str:

@@ -26,7 +26,7 @@ from traitlets import default
 from traitlets.config import Config
 
 from batchkit import errors
-from batchkit.record import Trouble
+from batchkit.headless.record import Trouble
 
 WRONG = ("ParameterError", "PlanError", "SettingsError")  # what was asked cannot be done as asked
 _OURS = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Exception)}
