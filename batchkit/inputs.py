@@ -96,8 +96,11 @@ def find(path: Path) -> Found:
 
     Raises ParameterError, in one line with what was found there, when there is no input.
     """
-    if not os.path.lexists(path):
-        raise ParameterError(f"{path} does not exist. Name a file or a folder with *{ENDING} files.")
+    try:
+        os.lstat(path)
+    except OSError as error:
+        why = "does not exist" if isinstance(error, FileNotFoundError) else f"cannot be reached ({error.strerror})"
+        raise ParameterError(f"{path} {why}. Name a file or a folder with *{ENDING} files.") from None
     found = Found()
     entries = _walk(path, "", ()) if os.path.isdir(path) else [(path.name, path, _problem(path.name, path))]
     for name, place, problem in entries:
