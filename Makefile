@@ -69,7 +69,7 @@ image: $(READY)  ## build the worker's image with docker or podman, measure it, 
 	@$(BIN)/python tests/image.py && $(BIN)/pytest tests/engine.py
 
 faults: $(READY)  ## every fault on demand, as the clients see it
-	@$(BIN)/pytest tests/test_local_faults.py tests/test_local_batch_behaviour.py -k "not batch_behaviour or fault or preempt or unusable or kill"
+	@$(BIN)/pytest tests/local/test_local_faults.py tests/local/test_local_batch_behaviour.py -k "not batch_behaviour or fault or preempt or unusable or kill"
 
 browser: $(READY) .venv-browser/bin/python  ## the newest run's page in Chromium, wide and narrow
 	@.venv-browser/bin/python tests/browser.py

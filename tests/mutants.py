@@ -148,7 +148,7 @@ def noticed(mutant: Mutant, folder: Path) -> bool:
     place.write_text(mutant.code)
     words = [PYTHON, "-B", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-o", "addopts=", "--rootdir", folder]
     own = {"PYTHONPATH": f"{folder}:{folder / 'tests'}", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    tests = [folder / "tests" / name for name in mutant.tests]
+    tests = [next((folder / "tests").rglob(name)) for name in mutant.tests]
     try:
         done = subprocess.run([*words, "-c", folder / "pyproject.toml", *tests], cwd=folder, env=os.environ | own,
                               capture_output=True, timeout=LIMIT_SECONDS, check=False)  # fmt: skip

@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from papermill import inspect_notebook
 
-FOLDER = Path(__file__).parent.parent / "notebooks"
+FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 LONGEST_CELL = 12
 INLINE = "%matplotlib inline\n"  # whatever MPLBACKEND says, under JupyterLab and nbval too

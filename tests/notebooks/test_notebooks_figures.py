@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from shell import ENVIRONMENT
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 FILES = 13
 

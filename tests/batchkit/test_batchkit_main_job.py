@@ -12,7 +12,7 @@ import pytest
 from journey_reference import differences, journey_reference
 from shell import ENVIRONMENT
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 BATCHKIT = Path(sys.executable).parent / "batchkit"
 
 

@@ -22,7 +22,7 @@ from conftest import running_local_azure
 from batchkit.local.batch.coverage import coverage
 from batchkit.local.batch.state.fault_plan import FaultError, read
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 FAULTS = "/_local/faults"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 OTHERS = ("pyproject.toml", "constraints.txt", "README.md")
 FORBIDDEN = ("azure", "batchkit", "matplotlib", "jupyter", "pyarrow", "IPython")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-NODE = Path(__file__).parent.parent / "node"
+NODE = Path(__file__).parents[2] / "node"
 # From the ground up. A module imports from its own line's room, or from lines above its own.
 FLOORS = [
     ("node",),

@@ -16,7 +16,7 @@ from shell import ENVIRONMENT
 
 from batchkit import settings
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 BATCHKIT = Path(sys.executable).parent / "batchkit"
 WORKER = "FROM python:3.13-slim\n"
 SECRETS = {

@@ -25,7 +25,7 @@ from batchkit import charts
 from batchkit.charts import canvas
 
 matplotlib.use("agg")
-STYLE = Path(__file__).parent.parent / "notebooks" / "workbench.mplstyle"
+STYLE = Path(__file__).parents[2] / "notebooks" / "workbench.mplstyle"
 TIMES = ("node", "created", "start", "end")
 few = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 odd_names = st.one_of(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from environment import environment
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def test_environment_yml_is_what_pyproject_says():

@@ -16,7 +16,7 @@ import psutil
 import pytest
 from shell import ENVIRONMENT
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 BATCHKIT = Path(sys.executable).parent / "batchkit"
 
 

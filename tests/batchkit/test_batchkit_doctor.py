@@ -13,7 +13,7 @@ from batchkit.errors import ServiceError, explain
 from batchkit.provision import doctor, machines
 from batchkit.provision.planning import changes
 
-GUIDE = Path(__file__).parent.parent / "docs/troubleshooting.md"
+GUIDE = Path(__file__).parents[2] / "docs/troubleshooting.md"
 
 
 @pytest.fixture(scope="module")

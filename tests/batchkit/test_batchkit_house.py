@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_local_house import arrows, circles
+from house import arrows, circles
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 AZURE_FREE = {"azure", "msal"}
 
 

@@ -14,7 +14,7 @@ import batchkit
 from batchkit import datasets, jobs, storage
 from node import cli
 
-FOLDER = Path(__file__).parent.parent / "notebooks"
+FOLDER = Path(__file__).parents[2] / "notebooks"
 MARKUP = "<img src=x onerror=run()><script>run()</script>"
 
 

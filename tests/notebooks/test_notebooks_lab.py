@@ -8,7 +8,7 @@ import nbformat
 import pandas as pd
 from papermill import PapermillExecutionError, execute_notebook
 
-FOLDER = Path(__file__).parent.parent / "notebooks"
+FOLDER = Path(__file__).parents[2] / "notebooks"
 COLUMNS = ["tasks per machine", "minutes", "cost", "wait"]
 
 

@@ -38,7 +38,7 @@ def local(*command: str, **environment: str) -> subprocess.CompletedProcess[str]
 
 def test_proxies_and_other_identities_lead_neither_clients_nor_tasks_elsewhere() -> None:
     strange = {**dict.fromkeys(PROXIES, NOWHERE), **dict.fromkeys(HIDDEN, NOWHERE)}
-    here = {"PYTHONPATH": str(Path(__file__).parent)}
+    here = {"PYTHONPATH": str(Path(__file__).parents[1])}
     done = local(sys.executable, "-c", USE, **strange, **here, NO_PROXY="example.com, .internal")
     assert done.returncode == 0, done.stderr
     text, upper, lower = json.loads(done.stdout)

@@ -14,7 +14,7 @@ from node.sums import rules
 from node.sums.money import decimal_units, to_cents
 from node.work.process import process
 
-README = Path(__file__).parent.parent / "node" / "README.md"
+README = Path(__file__).parents[2] / "node" / "README.md"
 
 
 def node(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
