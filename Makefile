@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 LOCKS := pyproject.toml node/pyproject.toml .constraints.txt batchkit/local/azurite/package-lock.json
 
-.PHONY: run test lab help lint types tests notebooks pictures sdk-tests kill-tests mutants bench-batch az checkov bench fuzz faults browser image environment
+.PHONY: run test lab help lint types tests coverage notebooks pictures sdk-tests kill-tests mutants bench-batch az checkov bench fuzz faults browser image environment
 
 run: $(READY)
 	@$(BIN)/batchkit run
@@ -20,13 +20,16 @@ help:
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 16
 
 lint: $(READY)
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/hadolint node/Dockerfile
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/vulture && $(BIN)/hadolint node/Dockerfile
 
 types: $(READY)
-	@$(BIN)/mypy
+	@$(BIN)/mypy && $(BIN)/mypy --config-file tests/mypy.ini
 
 tests: $(READY)
 	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
+
+coverage: $(READY)  ## which lines and branches the tests run, by package; figures kept, no gate
+	@$(BIN)/python tests/coverage.py
 
 notebooks: $(READY)
 	@$(BIN)/batchkit local --speed 60 -- $(BIN)/pytest --nbval-lax --nbval-cell-timeout=120 -p no:xdist notebooks

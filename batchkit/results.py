@@ -199,14 +199,6 @@ def timeline(tasks: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"task": ran["task"], "node": ran["node"], **seconds})
 
 
-def node_seconds(tasks: pd.DataFrame) -> pd.DataFrame:
-    """One row a node: how many tasks it ran and for how many seconds it was at work."""
-    ran = tasks.dropna(subset=["started", "ended"])
-    work = (ran["ended"] - ran["started"]).dt.total_seconds()
-    grouped = work.groupby(ran["node"])
-    return pd.DataFrame({"tasks": grouped.size(), "seconds": grouped.sum().round(1)}).reset_index()
-
-
 def _why_no_summary(session: Session, job_id: str) -> str:
     ran = tasks(session, job_id)
     if ran.empty:

@@ -28,7 +28,7 @@ def main() -> int:
     if not AZ.exists():
         print("Installing azure-cli into .venv/az (once, some minutes)", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", ENVIRONMENT], check=True)
-        pip = [ENVIRONMENT / "bin" / "pip", "--quiet", "--disable-pip-version-check"]
+        pip = [str(ENVIRONMENT / "bin" / "pip"), "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, "install", "azure-cli"], check=True)
     local = [sys.executable, "-m", "batchkit.local", "--speed", "60", "--allow-shared-key", "--"]
     return subprocess.run([*local, sys.executable, __file__, "inside"], check=False).returncode

@@ -55,7 +55,18 @@ def failed(form: str, values: dict[str, object]) -> set[str]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{form}.json"
         path.write_text(json.dumps(template, indent=1))
-        words = [PROGRAM, "-f", path, "--framework", "arm", "--output", "json", "--compact", "--quiet", "--soft-fail"]
+        words = [
+            str(PROGRAM),
+            "-f",
+            str(path),
+            "--framework",
+            "arm",
+            "--output",
+            "json",
+            "--compact",
+            "--quiet",
+            "--soft-fail",
+        ]
         done = subprocess.run(
             [*words, "--skip-download"], env=os.environ | {"LOG_LEVEL": "ERROR"}, capture_output=True, text=True
         )

@@ -91,7 +91,7 @@ def add(azure: Azure, name: str, command_line: str, seconds: float = 60, **setti
 
 def test_tasks_run_in_the_image(boxed: Azure) -> None:
     only_task = [m.ContainerHostBatchBindMountEntry(source="Task", is_read_only=False)]
-    narrow = {"container_run_options": " ".join(NARROW), "container_host_batch_bind_mounts": only_task}
+    narrow: dict[str, Any] = {"container_run_options": " ".join(NARROW), "container_host_batch_bind_mounts": only_task}
     add(boxed, "1", "sh -c 'pwd; touch kept; touch /x || ls $AZ_BATCH_NODE_ROOT_DIR'", **narrow)
     add(boxed, "2", "python -c 'import socket; socket.create_connection((\"169.254.169.254\", 80), 5)'", **narrow)
     add(boxed, "3", "sh -c 'exit 125'")

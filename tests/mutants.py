@@ -146,7 +146,20 @@ def noticed(mutant: Mutant, folder: Path) -> bool:
     place = folder / mutant.path
     kept = place.read_text()
     place.write_text(mutant.code)
-    words = [PYTHON, "-B", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-o", "addopts=", "--rootdir", folder]
+    words = [
+        str(PYTHON),
+        "-B",
+        "-m",
+        "pytest",
+        "-x",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-o",
+        "addopts=",
+        "--rootdir",
+        str(folder),
+    ]
     own = {"PYTHONPATH": f"{folder}:{folder / 'tests'}", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     tests = [next((folder / "tests").rglob(name)) for name in mutant.tests]
     try:
@@ -192,7 +205,7 @@ def main() -> int:
     known = json.loads(SURVIVORS.read_text()) if SURVIVORS.exists() else []
     reasons = {(e["file"], e["before"], e["after"]): e["reason"] for e in known}
     lost, left = run(ours), [mutant.shown() for mutant in run(others)]
-    entries = [entry | {"reason": reasons.get(tuple(entry.values()), "")} for entry in left]
+    entries = [entry | {"reason": reasons.get((entry["file"], entry["before"], entry["after"]), "")} for entry in left]
     SURVIVORS.write_text(json.dumps(entries, indent=1, ensure_ascii=False) + "\n")
     unexplained = [entry for entry in entries if not entry["reason"]]
     record("mutants", "make mutants", planted=len(ours), planted_noticed=len(ours) - len(lost), sampled=len(others),

@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -25,7 +26,7 @@ def draw(run: Path, target: Path) -> None:
     categories, days = frames.revenue_by_category(summary), frames.revenue_by_day(summary)
     first = categories.iloc[0]
     title = f"{first['category'].title()} takes {first['revenue'] / categories['revenue'].sum():.0%} of the revenue"
-    bars = {"unit": "money", "top": 9, "share": True, "highlight": [first["category"]]}
+    bars: dict[str, Any] = {"unit": "money", "top": 9, "share": True, "highlight": [first["category"]]}
     charts.bars(categories, "category", "revenue", title=title, ax=axes[0, 0], **bars)
     total = summary["analytics"]["summary"]["total_revenue"]
     title = f"A year of baskets: ${total / 1e6:.2f}M, day by day"

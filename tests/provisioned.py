@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -43,7 +44,7 @@ class Place:
         url = f"{self.environment['BATCHKIT_ARM_URL']}/local/provisioning?api-version=1"
         answer = requests.put(
             url,
-            json=EASY | knobs,
+            json=dict[str, Any](EASY | knobs),
             headers={"Authorization": f"Bearer {token}"},
             verify=self.environment["BATCHKIT_CA_FILE"],
             timeout=30,

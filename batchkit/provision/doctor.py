@@ -62,8 +62,7 @@ def why(error: Exception, role: str) -> str:
 def _login(session: Session) -> Iterator[str]:
     with explain("sign in: run `az login`, or check the identity that this runs as"):
         session.credential.get_token(ARM_SCOPE)
-    return
-    yield
+    yield from ()
 
 
 def _permission(session: Session) -> Iterator[str]:
@@ -98,8 +97,7 @@ def _names(_session: Session) -> Iterator[str]:
     calls = wanted.deployments.deployments
     with explain("have the template checked, names included"):
         calls.begin_validate_at_subscription_scope(wanted.name, wanted.body(), polling_interval=wanted.pause).result()
-    return
-    yield
+    yield from ()
 
 
 def _support(session: Session) -> Iterator[str]:

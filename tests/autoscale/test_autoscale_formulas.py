@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +16,7 @@ ROUNDINGS = [Dialect(rounding="truncate"), Dialect(rounding="nearest")]
 bursts = st.lists(st.tuples(st.floats(0, 7200), st.floats(1, 900)), max_size=60)
 
 
-def targets_of(pending: float, dialect: Dialect, **options: int) -> int:
+def targets_of(pending: float, dialect: Dialect, **options: Any) -> int:
     """Return the size for so many pending tasks, steady for ten minutes."""
     series = Series([(NOW - timedelta(seconds=60 + 30 * index), pending) for index in range(18)][::-1])
     formula = Formula(pending_tasks(**options), dialect)
@@ -64,7 +65,7 @@ def test_a_moment_without_a_zone_is_utc_and_another_zone_is_changed_to_it():
 
 
 @pytest.mark.parametrize("options", [{"max_nodes": 0}, {"tasks_per_node": 0}])
-def test_limits_below_one_are_refused(options: dict[str, int]):
+def test_limits_below_one_are_refused(options: dict[str, Any]):
     with pytest.raises(ValueError, match="at least 1"):
         pending_tasks(**options)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,17 +26,17 @@ def samples(*values: float, newest_seconds: float = 60.0) -> Series:
     return Series([(NOW - timedelta(seconds=age), value) for age, value in zip(ages, values, strict=True)])
 
 
-def results(text: str, targets: Targets = Targets(), dialect: Dialect = Dialect(), **metrics: Series) -> str:  # noqa: B008
+def results(text: str, targets: Targets = Targets(), dialect: Dialect = Dialect(), **metrics: Any) -> str:  # noqa: B008
     named = {f"${name}": series for name, series in metrics.items()}
     return Formula(text, dialect).evaluate(named, NOW, targets).results
 
 
-def value(expression: str, dialect: Dialect = Dialect(), **metrics: Series) -> str:  # noqa: B008
+def value(expression: str, dialect: Dialect = Dialect(), **metrics: Any) -> str:  # noqa: B008
     """Return how the service would print an expression's value."""
     return results(f"x = {expression}", dialect=dialect, **metrics).rpartition(";x=")[2]
 
 
-def failure(text: str, **metrics: Series) -> FormulaError:
+def failure(text: str, **metrics: Any) -> FormulaError:
     with pytest.raises(FormulaError) as failed:
         results(text, **metrics)
     return failed.value

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import azure.batch.models as m
 import pytest
@@ -151,7 +152,7 @@ def _run_tasks(azure: Azure) -> None:
     assert "process" in azure.ended("boxed", "4").execution_info.container_info.state
 
 
-def _add(azure: Azure, name: str, command_line: str, **settings: str) -> None:
+def _add(azure: Azure, name: str, command_line: str, **settings: Any) -> None:
     inside = m.BatchTaskContainerSettings(**settings)
     task = m.BatchTaskCreateOptions(id=name, command_line=command_line, container_settings=inside)
     azure.batch.create_task("boxed", task)

@@ -56,7 +56,13 @@ def asked(service: Any, url: str, authorization: str) -> int:
         said.append(message)
 
     headers = [(b"host", parts.netloc.encode()), (b"authorization", authorization.encode())]
-    scope = {"type": "http", "http_version": "1.1", "method": "GET", "scheme": "https", "path": parts.path}
+    scope: dict[str, Any] = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "https",
+        "path": parts.path,
+    }
     scope |= {"raw_path": parts.path.encode(), "query_string": parts.query.encode(), "headers": headers}
     asyncio.run(service(scope, receive, send))
     return int(said[0]["status"])

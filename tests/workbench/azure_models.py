@@ -17,7 +17,7 @@ def problems(model: type, body: Any, path: str = "") -> Iterator[str]:
         yield from _rest(model, body, path)
 
 
-def _rest(model: type, body: dict[str, Any], path: str) -> Iterator[str]:
+def _rest(model: Any, body: dict[str, Any], path: str) -> Iterator[str]:
     model.__new__(model)  # only then does the class know its fields
     fields = {field._rest_name: (name, field) for name, field in model._attr_to_rest_field.items()}
     hints = typing.get_type_hints(model, _names(model))
@@ -62,7 +62,7 @@ def _value(hint: Any, value: Any, path: str) -> Iterator[str]:
             yield f"{path}: {value!r} is not a bool"
 
 
-def _msrest(model: type, body: dict[str, Any], path: str) -> Iterator[str]:
+def _msrest(model: Any, body: dict[str, Any], path: str) -> Iterator[str]:
     known = {entry["key"]: name for name, entry in model._attribute_map.items()}
     flat = dict(_flattened(body, {key.split(".")[0] for key in known if "." in key}))
     for key in flat:

@@ -20,7 +20,7 @@ def main() -> None:
             data = datasets.read(session, asked["data"])
             plan = jobs.plan(session, asked["job_id"], data, files_per_task=asked["files_per_task"])
             time.sleep(asked["delay"] / 2)
-            said = {"tasks": len(jobs.submit(session, plan, asked["pool"]).tasks)}
+            said: dict[str, object] = {"tasks": len(jobs.submit(session, plan, asked["pool"]).tasks)}
         except batchkit.BatchkitError as error:
             said = {"refused": str(error)}
         print(json.dumps(said), flush=True)

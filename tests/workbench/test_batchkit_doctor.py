@@ -1,6 +1,7 @@
 """The doctor on a local Azure: well, and with each illness that can be made; the table of failures names them all."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from azure.core.exceptions import HttpResponseError, ServiceRequestError
@@ -81,7 +82,8 @@ def refused(error):
 
 
 def test_a_closed_door_is_not_a_missing_role():
-    closed, missing = HttpResponseError("no"), HttpResponseError("no")
+    closed: Any = HttpResponseError("no")
+    missing: Any = HttpResponseError("no")
     closed.status_code = missing.status_code = 403
     closed.error_code, missing.error_code = "PublicNetworkAccessDisabled", "AuthorizationPermissionMismatch"
     assert "not in the private network" in refused(closed)

@@ -59,7 +59,7 @@ class Client:
     """A process of its own that submits."""
 
     def __init__(self) -> None:
-        program = [sys.executable, Path(__file__).parent / "submitter.py"]
+        program = [sys.executable, str(Path(__file__).with_name("submitter.py"))]
         self.process = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, **request) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import string
+from typing import Any
 
 import pytest
 from azure.batch.models import BatchTaskCreateOptions
@@ -42,7 +43,7 @@ def data_of(files: list[Input], left_out: list[LeftOut] | None = None) -> Manife
     return Manifest("mine", "2026-01-01T00:00:00Z", "batch-input", files, left_out or [])
 
 
-def plan_of(files: list[Input], job_id: str = "job", **limits: int) -> Plan:
+def plan_of(files: list[Input], job_id: str = "job", **limits: Any) -> Plan:
     return make(job_id, data_of(files), worker="image", entry_size=PLACES.entry_size, **limits)
 
 

@@ -2,6 +2,7 @@
 
 import json
 from importlib.resources import files
+from typing import Any
 
 import pytest
 from azure.mgmt.authorization import AuthorizationManagementClient
@@ -77,7 +78,8 @@ class Nothing:
 def planned(**values):
     values = {"resourceGroupName": "group", "prefix": "bk1", "location": "swedencentral", **values}
     name = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Resources/deployments/batchkit-bk1"
-    return flatten(Nothing(), Deployment(name, "swedencentral", TEMPLATE, values, SUBSCRIPTION, ""))
+    nothing: Any = Nothing()
+    return flatten(nothing, Deployment(name, "swedencentral", TEMPLATE, values, SUBSCRIPTION, ""))
 
 
 def bodies(**values):
@@ -86,7 +88,7 @@ def bodies(**values):
 
 @pytest.mark.parametrize("values", [{}, WHOLE], ids=["least", "most"])
 def test_every_body_goes_through_the_models_of_its_package(values):
-    found = []
+    found: list[str] = []
     for kind, resource, body in bodies(**values):
         if kind not in EXCEPTIONS:
             sent = {key: value for key, value in body.items() if key not in ("id", "name", "type")}

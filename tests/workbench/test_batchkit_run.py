@@ -118,7 +118,8 @@ def test_ctrl_c_leaves_no_process_and_no_port(workbench, whom, moment):
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    seen, ports = {}, set()
+    seen: dict[int, psutil.Process] = {}
+    ports: set[int] = set()
     deadline = time.monotonic() + moment
     while time.monotonic() < deadline and run.poll() is None:
         now = descendants(psutil.Process(run.pid))

@@ -36,7 +36,7 @@ def home(tmp_path_factory):
 
 
 def batchkit_run(home: Path, azure: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
-    command = [BATCHKIT, "run", "-p", "job_id", "accounts", *words]
+    command = [str(BATCHKIT), "run", "-p", "job_id", "accounts", *words]
     return subprocess.run(command, cwd=home, env=ENVIRONMENT | azure, capture_output=True, text=True, timeout=200)
 
 

@@ -40,7 +40,7 @@ def start(tmp_path, local_azure):
     """Start `batchkit run` over the folder `small`, with more of an environment."""
 
     def begin(*words: str, **more: str) -> subprocess.Popen[str]:
-        command = [BATCHKIT, "run", "--notebooks", "small", "-p", "job_id", "mine", *words]
+        command = [str(BATCHKIT), "run", "--notebooks", "small", "-p", "job_id", "mine", *words]
         environment = ENVIRONMENT | local_azure | more
         return subprocess.Popen(command, cwd=tmp_path, env=environment, text=True, stderr=subprocess.PIPE)
 

@@ -597,8 +597,3 @@ def look_for_anomalies(valid: Any, rules: Any) -> Any:
         "every_high": high,
         "every_mismatch": mismatch,
     }
-
-
-def records_of(data: Any) -> Any:
-    """The transactions of a file's bytes, as json reads them."""
-    return json.loads(data)["transactions"]

@@ -260,7 +260,7 @@ def test_an_older_partial_is_refused_in_one_line(tmp_path: Path) -> None:
     report(tmp_path, sales({}))
     partial = tmp_path / "out" / "task.partial"
     partial.write_bytes(partial.read_bytes().replace(b'"schema_version":2', b'"schema_version":1'))
-    command = [sys.executable, "-m", "node", "merge", tmp_path / "out", "--output", tmp_path / "summary.json"]
+    command = [sys.executable, "-m", "node", "merge", str(tmp_path / "out"), "--output", str(tmp_path / "summary.json")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr == (

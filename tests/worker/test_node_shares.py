@@ -178,7 +178,15 @@ def test_a_damaged_partial_is_named_in_one_line(tmp_path: Path) -> None:
     damaged += [whole[: chance.randrange(len(whole))] for _ in range(3)]
     for data in damaged:
         (tmp_path / "out" / "task.partial").write_bytes(data)
-        command = [sys.executable, "-m", "node", "merge", tmp_path / "out", "--output", tmp_path / "summary.json"]
+        command = [
+            sys.executable,
+            "-m",
+            "node",
+            "merge",
+            str(tmp_path / "out"),
+            "--output",
+            str(tmp_path / "summary.json"),
+        ]
         done = subprocess.run(command, capture_output=True, text=True)
         assert (done.returncode, done.stderr.count("\n")) == (1, 1)
         assert "is no partial of this worker" in done.stderr
