@@ -29,7 +29,7 @@ tests: $(READY)
 	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 coverage: $(READY)  ## which lines and branches the tests run, by package; figures kept, no gate
-	@$(BIN)/python tests/coverage.py
+	@$(BIN)/python tests/covered.py
 
 notebooks: $(READY)
 	@$(BIN)/batchkit local --speed 60 -- $(BIN)/pytest --nbval-lax --nbval-cell-timeout=120 -p no:xdist notebooks

@@ -71,7 +71,7 @@ def run(
     order = ahead.order(given, notebooks, runs, words, inside)
     if not inside and "BATCHKIT_PROFILE" not in os.environ and settings.profile() == "local":
         headless.announce(order)
-        again = [sys.executable, "-m", "batchkit.cli", "run", "--inside", order.run_id, *words]
+        again = [sys.executable, "-m", "batchkit", "run", "--inside", order.run_id, *words]
         _become_local(["--speed", LOCAL_SPEED, "--", *again])
     settings.load()  # what is missing is said now, not by the first notebook
     if not inside:
@@ -97,10 +97,7 @@ def doctor() -> None:
 
 
 def main() -> None:
-    """Run the command line; this is the `batchkit` program."""
-    # Until something has begun there is nothing to end: leave at once, even from inside an import.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _leave)
+    """Run the command line, and end with one line and an exit code whatever went wrong."""
     try:
         app()
     except (ParameterError, SettingsError) as error:
@@ -123,15 +120,6 @@ def _become_local(arguments: list[str]) -> None:
     os.execv(sys.executable, [sys.executable, "-m", "batchkit.local", *arguments])
 
 
-def _leave(*_: Any) -> None:
-    os.write(2, b"batchkit: Interrupted.\n")
-    os._exit(130)
-
-
 def _fail(message: object, code: int) -> None:
     print(f"batchkit: {message}", file=sys.stderr)
     sys.exit(code)
-
-
-if __name__ == "__main__":
-    main()

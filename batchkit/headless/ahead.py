@@ -22,7 +22,7 @@ from batchkit.errors import JobError, ParameterError
 from batchkit.headless import parameters
 from batchkit.headless.record import Order
 
-CHECKOUT = Path(__file__).parent.parent / "notebooks"
+CHECKOUT = Path(__file__).parents[2] / "notebooks"
 _PATTERN = "0[1-4]_*.ipynb"
 _MARK = "03_submit_job.ipynb"  # a folder called notebooks may be anybody's
 _BEFORE_A_JOB = ("01_", "02_")

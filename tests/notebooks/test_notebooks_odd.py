@@ -137,7 +137,7 @@ def test_it_runs_to_its_end(case, kernel, session, tmp_path):
 
 def test_several_currencies_are_shown_each(kernel, session, tmp_path):
     put(session, "odd-each", CASES["currencies"], tmp_path)
-    assert "11.00 EUR, 11.00 USD" in words(run(kernel, "odd-each", tmp_path))
+    assert "11.00 EUR, $11.00" in words(run(kernel, "odd-each", tmp_path))
 
 
 def test_what_lies_far_away_is_said(kernel, session, tmp_path):
@@ -156,4 +156,4 @@ def test_without_a_plan_it_shows_the_summary(kernel, session, tmp_path):
     put(session, "odd-planless", CASES["one"], tmp_path, plan=False)
     said = words(run(kernel, "odd-planless", tmp_path))
     assert "has no plan" in said
-    assert "$11.00" in said
+    assert "11.00" in said

@@ -96,10 +96,10 @@ def fails(session, job_id, minutes=1.0):
 
 
 def test_every_node_unusable(session, planned, azure, faults):
-    faults({"kind": "boot", "pool": "broken", "times": -1})
-    azure.arm.pool.create(*ARM, "broken", arm_pool(targets=2))
-    submit(session, planned, "on-broken", "broken")
-    said = fails(session, "on-broken")
+    faults({"kind": "boot", "pool": "never-boots", "times": -1})
+    azure.arm.pool.create(*ARM, "never-boots", arm_pool(targets=2))
+    submit(session, planned, "on-never-boots", "never-boots")
+    said = fails(session, "on-never-boots")
     assert "2 nodes are unusable" in said
     assert "cost money" in said
 
