@@ -9,6 +9,7 @@ and dropped the zone.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ class Expected:
     valid_by_week: dict[str, int]
 
 
+@cache
 def journey_reference() -> Expected:
     """Read the tables and apply the rules."""
     lines = read_tables()

@@ -15,6 +15,10 @@ import nbformat
 import psutil
 import pytest
 from shell import ENVIRONMENT
+from typer.testing import CliRunner
+
+from batchkit import cli
+from batchkit.errors import ParameterError
 
 ROOT = Path(__file__).parents[2]
 BATCHKIT = Path(sys.executable).parent / "batchkit"
@@ -33,33 +37,49 @@ def workbench(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["-p", "no_such_name", "1"], "No notebook has a parameter no_such_name"),
-        (["-p", "transactions", "many"], "transactions takes int"),
-        (["--notebooks", "nowhere"], "no notebooks in nowhere"),
-        (["-p", "job_id", "../up"], "letters, digits"),
-        (["-p", "data", "nowhere"], "nowhere does not exist"),
-        (["-p", "data", "empty"], "empty holds no input (it is empty)"),
-        (["-p", "data", "other"], "other holds no input (found: 1 hidden, 1 not *.json)"),
-        (["-p", "rules_file", "nowhere.toml"], "nowhere.toml: No such file"),
-        (["-p", "rules_file", "text.toml"], "text.toml is not TOML"),
-        (["-p", "rules_file", "strange.toml"], "strange.toml"),
-    ],
-)
-def test_a_wrong_argument_is_one_clear_line(workbench, arguments, said):
+WRONG = [
+    (["-p", "no_such_name", "1"], "No notebook has a parameter no_such_name"),
+    (["-p", "transactions", "many"], "transactions takes int"),
+    (["--notebooks", "nowhere"], "no notebooks in nowhere"),
+    (["-p", "job_id", "../up"], "letters, digits"),
+    (["-p", "data", "nowhere"], "nowhere does not exist"),
+    (["-p", "data", "empty"], "empty holds no input (it is empty)"),
+    (["-p", "data", "other"], "other holds no input (found: 1 hidden, 1 not *.json)"),
+    (["-p", "rules_file", "nowhere.toml"], "nowhere.toml: No such file"),
+    (["-p", "rules_file", "text.toml"], "text.toml is not TOML"),
+    (["-p", "rules_file", "strange.toml"], "strange.toml"),
+]
+
+
+@pytest.fixture
+def strange(workbench):
+    """A workbench with folders and rules of which nothing can be made."""
     (workbench / "empty").mkdir()
     (workbench / "other").mkdir()
     (workbench / "other/.hidden.json").write_text("{}")
     (workbench / "other/a.jsonl").write_text("{}")
     (workbench / "text.toml").write_text("not toml")
     (workbench / "strange.toml").write_text("[limits]\nmax_unit_prize = 3\n")
-    done = batchkit("run", *arguments, cwd=workbench, timeout=60)
+    return workbench
+
+
+@pytest.mark.parametrize(("arguments", "said"), WRONG)
+def test_a_wrong_argument_is_one_clear_line(strange, arguments, said, monkeypatch):
+    monkeypatch.chdir(strange)
+    done = CliRunner().invoke(cli.app, ["run", *arguments])
+    assert isinstance(done.exception, ParameterError)
+    assert said in str(done.exception)
+    assert len(str(done.exception).splitlines()) == 1
+    assert not (strange / "runs").exists()
+
+
+@pytest.mark.parametrize(("arguments", "said"), [WRONG[0], WRONG[5]])
+def test_the_program_says_it_and_ends_with_two(strange, arguments, said):
+    done = batchkit("run", *arguments, cwd=strange, timeout=60)
     assert done.returncode == 2
     assert said in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
-    assert not (workbench / "runs").exists()
+    assert not (strange / "runs").exists()
 
 
 def test_an_incomplete_azure_profile_is_one_clear_line(workbench):

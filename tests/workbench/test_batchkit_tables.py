@@ -41,7 +41,7 @@ def test_a_cell_is_text_and_nothing_else(text):
 
 
 def test_a_table_is_short_however_long_the_data_is():
-    frame = pd.DataFrame({"id": ["x" * 10_000] * 100_000})
+    frame = pd.DataFrame({"id": ["x" * 10_000] * 20 + ["x"] * 99_980})
     shown = tables.show(frame)
     assert len(shown._repr_html_()) < 20_000
     assert "and 99,980 more" in shown._repr_html_()
