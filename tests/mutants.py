@@ -34,7 +34,8 @@ PYTHON = ROOT / ".venv/bin/python"
 SURVIVORS = Path(__file__).with_name("mutants.json")
 COUNT, SEED, LIMIT_SECONDS = 220, 20261125, 90
 BATCH = "batchkit/local/batch"
-ENGINE_TESTS = ("test_local_engine_rules.py", "test_local_engine_nodes.py", "test_local_engine_properties.py")
+ENGINE_TESTS = ("test_local_engine_rules.py", "test_local_engine_nodes.py", "test_local_engine_records.py",
+                "test_local_engine_properties.py")  # fmt: skip
 LANGUAGE_TESTS = (
     "test_autoscale_language.py", "test_autoscale_published.py", "test_autoscale_formulas.py", "test_autoscale_cli.py",
     "test_autoscale_properties.py", "test_local_engine_rules.py",
