@@ -160,10 +160,6 @@ class Store:
         """Forget a document."""
         self._db.execute("DELETE FROM things WHERE kind = ? AND parent = ? AND id = ?", (kind, parent, name))
 
-    def drop_all(self, kind: str, parent: str) -> None:
-        """Forget every document of a kind below one parent."""
-        self._db.execute("DELETE FROM things WHERE kind = ? AND parent = ?", (kind, parent))
-
     def all(self, kind: str) -> list[tuple[str, str, Json]]:
         """Return every document of a kind with its parent and id."""
         rows = self._db.execute("SELECT parent, id, doc FROM things WHERE kind = ? ORDER BY parent, id", (kind,))
