@@ -287,3 +287,45 @@ def test_a_node_takes_its_tasks_down_with_it_or_lets_them_end(tmp_path: Path) ->
         assert [entry["taskId"] for entry in node.doc["recentTasks"]] == ["2", "1"]
 
     play(tmp_path, story)
+
+
+def test_a_job_ends_without_a_release_task_or_without_its_pool(tmp_path: Path) -> None:
+    async def story(engine: Engine) -> None:
+        pool = engine.pool()
+        await engine.idle(pool)
+        plain = engine.job("plain", jobPreparationTask={"commandLine": "1"})
+        released = engine.job("released", jobPreparationTask={"commandLine": "1"}, jobReleaseTask={"commandLine": "1"})
+        for job in (plain, released):
+            engine.add(job, "1")
+        await engine.done(plain, released)
+        endings.terminate(engine.state, plain, "done")
+        await engine.until(lambda: plain.state == "completed", 5)
+        pools.check_usable(pool)
+        pools.delete(engine.state, pool)
+        with pytest.raises(BatchError, match="PoolBeingDeleted"):
+            pools.check_usable(pool)
+        await engine.until(lambda: not engine.state.pools)
+        endings.terminate(engine.state, released, "done")
+        await engine.until(lambda: released.state == "completed", 5)
+        assert not [label for label in engine.machine.ended if "jobrelease" in label]
+
+    play(tmp_path, story)
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_schedule_s_own_pool_goes_with_it_unless_it_is_kept(tmp_path: Path, kept: bool) -> None:
+    async def story(engine: Engine) -> None:
+        machine = engine.pool("model", nodes=0).doc["virtualMachineConfiguration"]
+        pool = {"vmSize": "s", "virtualMachineConfiguration": machine, "targetDedicatedNodes": 1}
+        auto = {"poolLifetimeOption": "jobschedule", "keepAlive": kept, "pool": pool}
+        spec = {"poolInfo": {"autoPoolSpecification": auto}, "jobManagerTask": {"id": "m", "commandLine": "1"},
+                "onAllTasksComplete": "terminatejob"}  # fmt: skip
+        times = {"recurrenceInterval": "PT1H", "doNotRunAfter": "2026-03-01T02:30:00Z"}
+        made = schedules.create(engine.state, {"id": "s", "schedule": times, "jobSpecification": spec})
+        await clock.sleep(4000)
+        assert (made.extra["made"], set(engine.state.pools)) == (2, {"model", "job_s"})
+        await engine.until(lambda: made.state == "completed")
+        await clock.sleep(300)
+        assert ("job_s" in engine.state.pools) is kept
+
+    play(tmp_path, story)
