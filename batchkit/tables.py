@@ -81,11 +81,16 @@ def largest(frame: pd.DataFrame, name: str, value: str) -> Largest:
 
 
 def amount(value: float | None, by_currency: Mapping[str, float] | None = None) -> str:
-    """Write an exact sum of money; where there is none, because of several currencies, that of each of them."""
+    """Write an exact sum of money, in the currency that all of it is in; where there is no one sum, say so."""
     currencies = dict(by_currency or {})
     if value is not None and not pd.isna(value):
         return _in(value, _only(currencies))
-    return ", ".join(_in(sum_, code) for code, sum_ in currencies.items()) or "none"
+    return "no one sum: several currencies" if len(currencies) > 1 else "none"
+
+
+def sums(by_currency: Mapping[str, float]) -> str:
+    """Write the sum of each currency, the largest first as they come."""
+    return ", ".join(_in(value, code) for code, value in by_currency.items())
 
 
 def unit(by_currency: Mapping[str, float] | None) -> Unit:

@@ -9,10 +9,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from azure.core.exceptions import HttpResponseError
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    retry_if_result,
+    stop_after_delay,
+    wait_fixed,
+)
 
 from batchkit.errors import ServiceError, code_of, explain
 from batchkit.provision import image, planning
@@ -66,8 +75,8 @@ def _with_image(target: Target, session: Session, worker: Path, tell: Tell) -> S
 def _register(target: Target, name: str) -> None:
     with explain(f"register the provider {name}"):
         target.resources.providers.register(name)
-        while target.resources.providers.get(name).registration_state != "Registered":
-            time.sleep(target.pause)
+        waiting = Retrying(retry=retry_if_result(lambda state: state == "Registered"), wait=wait_fixed(target.pause))
+        waiting(lambda: target.resources.providers.get(name).registration_state)
 
 
 def _refuse_strangers(target: Target, planned: list[dict[str, Any]]) -> None:
@@ -147,27 +156,41 @@ def wait_for_roles(session: Session, tell: Tell = print) -> None:
         "jobs": lambda: next(iter(session.batch.list_jobs(max_results=1)), None),
         "blobs": lambda: next(iter(session.inputs.list_blobs(results_per_page=1)), None),
     }
-    deadline = time.monotonic() + ROLE_MINUTES * 60 / session.settings.speed
+    patience = stop_after_delay(ROLE_MINUTES * 60 / session.settings.speed)
+    pause = wait_fixed(max(0.1, 10 / session.settings.speed))
     for name, probe in probes.items():
-        _wait_for(name, probe, deadline, session, tell)
+        told = _Once(tell, f"the role for {name} is still spreading: waiting, up to {ROLE_MINUTES} minutes")
+        Retrying(retry=retry_if_exception(_spreading), stop=patience, wait=pause, before_sleep=told, reraise=True)(
+            _look, name, probe
+        )
 
 
-def _wait_for(name: str, probe: Callable[[], Any], deadline: float, session: Session, tell: Tell) -> None:
-    said = False
-    while True:
-        try:
-            with explain(f"look at the {name}"):
-                probe()
-            return
-        except ServiceError as error:
-            if code_of(error.__cause__ or error) in CLOSED:
-                raise ServiceError(f"Made, but not reachable from here: {OUTSIDE}.") from error
-            if getattr(error.__cause__, "status_code", 0) != 403 or time.monotonic() > deadline:
-                raise
-        if not said:
-            tell(f"the role for {name} is still spreading: waiting, up to {ROLE_MINUTES} minutes")
-            said = True
-        time.sleep(max(0.1, 10 / session.settings.speed))
+def _look(name: str, probe: Callable[[], Any]) -> None:
+    try:
+        with explain(f"look at the {name}"):
+            probe()
+    except ServiceError as error:
+        if code_of(error.__cause__ or error) in CLOSED:
+            raise ServiceError(f"Made, but not reachable from here: {OUTSIDE}.") from error
+        raise
+
+
+def _spreading(error: BaseException) -> bool:
+    """Whether a refusal may come from a role that has not reached everywhere yet."""
+    return getattr(error.__cause__, "status_code", 0) == 403
+
+
+@dataclass
+class _Once:
+    """Tells a person something the first time that it is called."""
+
+    tell: Tell
+    text: str
+
+    def __call__(self, _: RetryCallState) -> None:
+        if self.text:
+            self.tell(self.text)
+        self.text = ""
 
 
 def _stop_at_quota(target: Target, session: Session, tell: Tell) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from azure.core.exceptions import HttpResponseError
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_fixed
 
 from batchkit.errors import ServiceError, explain
 from batchkit.provision import planning
@@ -72,10 +73,9 @@ def _delete(target: Target, resource_id: str, kind: str) -> None:
 
 def _delete_group(target: Target, tell: Callable[[str], None]) -> None:
     left = [r.name for r in _in_group(target)]
-    for _ in range(60):
-        if not any((r.tags or {}).get(TAG) == target.prefix for r in _in_group(target)):
-            break
-        time.sleep(target.pause)
+    waiting = Retrying(retry=retry_if_result(bool), wait=wait_fixed(target.pause), stop=stop_after_attempt(60))
+    with suppress(RetryError):  # what is left is said below
+        waiting(lambda: [r for r in _in_group(target) if (r.tags or {}).get(TAG) == target.prefix])
     if left or not target.owns_group:
         tell(f"the group {target.group} stays: {', '.join(left) or 'it'} was there before")
         return

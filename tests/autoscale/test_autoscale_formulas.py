@@ -111,5 +111,7 @@ def test_spot_nodes_are_the_ones_beyond_the_dedicated(pending: int, most: int, d
 
 def test_a_simulated_formula_sees_samples_a_minute_late():
     text = "$TargetDedicatedNodes = $PendingTasks.Count();"
-    seen = {point.seconds: point.target for point in simulate(Formula(text), [], Setup(interval_seconds=300)).points}
+    points = simulate(Formula(text), [], Setup(interval_seconds=300)).points
+    seen = {point.seconds: point.target for point in points}
+    assert [point.seconds for point in points].count(300.0) == 2  # a sample and an evaluation
     assert (seen[0.0], seen[300.0]) == (0, 9)  # at 0, 30, ... 240 s; not those of the last minute

@@ -202,7 +202,7 @@ def test_dependencies_by_id_and_range(tmp_path: Path) -> None:
         job = engine.job(usesTaskDependencies=True)
         engine.add(job, "last", "1", dependsOn={"taskIds": ["a"], "taskIdRanges": [{"start": 1, "end": 3}]})
         engine.add(job, "never", "1", dependsOn={"taskIds": ["fails", "nobody"]})
-        for name, command in (("a", "50"), ("1", "10"), ("02", "20"), ("3", "30"), ("4", "900"), ("fails", "1 1")):
+        for name, command in (("a", "5"), ("1", "10"), ("02", "20"), ("3", "50"), ("4", "900"), ("fails", "1 1")):
             engine.add(job, name, command)
         await engine.until(lambda: engine.completed["j", "last"])
         order = engine.machine.ended
@@ -643,6 +643,7 @@ def test_users_end_reactivate_and_delete_tasks(tmp_path: Path) -> None:
         ended = engine.task(job, "1")
         assert ended.execution["failureInfo"]["code"] == "TaskEnded"
         assert engine.machine.ended == []
+        assert engine.completed == {("j", "1"): 1, ("j", "2"): 1}
         with pytest.raises(BatchError, match="TaskCompleted"):
             await tasks.terminate(engine.state, job, ended)
         tasks.reactivate(engine.state, job, ended)

@@ -81,6 +81,7 @@ class Machine:
         self.started: list[str] = []
         self.ended: list[str] = []
         self.removed: list[Path] = []
+        self.orders: list[Order] = []
         self.most: dict[Path, int] = {}
 
     def make_node(self, node: Path) -> None:
@@ -93,6 +94,7 @@ class Machine:
         return None
 
     async def carry_out(self, order: Order) -> Result:
+        self.orders.append(order)
         word, _, rest = str(order.body["commandLine"]).partition(" ")
         if word == "broken":
             raise RuntimeError("the service has a fault of its own")

@@ -88,7 +88,8 @@ def test_sums_carry_their_currency_and_several_are_never_one():
     assert tables.amount(1234.5, {"USD": 1234.5}) == "$1,234.50"
     assert tables.amount(-2.0, {"USD": -2.0}) == "\u2212$2.00"
     assert tables.amount(1234.5, {"EUR": 1234.5}) == "1,234.50 EUR"
-    assert tables.amount(None, {"EUR": 1.0, "USD": 2.0}) == "1.00 EUR, $2.00"
+    assert tables.amount(None, {"EUR": 1.0, "USD": 2.0}) == "no one sum: several currencies"
+    assert tables.sums({"EUR": 1.0, "USD": 2.0, "Unknown": 3.0}) == "1.00 EUR, $2.00, 3.00"
     assert tables.amount(None) == "none"
     shown = {code: say(1500, tables.unit({code: 1.0})) for code in ("EUR", "USD", "Unknown")}
     assert shown == {"EUR": "1.5k EUR", "USD": "$1.5k", "Unknown": "1.5k"}

@@ -85,11 +85,7 @@ def _least_useful(nodes: list[Node]) -> list[Node]:
 async def _settled(state: State, pool: Pool) -> None:
     """Wait until no node is being created and none is leaving."""
     while any(node.leaving or node.state == "creating" for node in pool.nodes.values()):
-        lives = [n.life for n in pool.nodes.values() if n.leaving and n.life is not None and not n.life.done()]
-        if lives:
-            await asyncio.wait(lives, timeout=STEP / state.config.speed)
-        else:
-            await state.wait(STEP)
+        await state.wait(STEP)
 
 
 def stop_resize(state: State, pool: Pool) -> None:
