@@ -80,7 +80,7 @@ class Simulation:
     """What happened.
 
     Attributes:
-        points: the pool at every sample and every evaluation, in order.
+        points: the pool at every sample, every evaluation and the end, in order.
         errors: (seconds, message) of evaluations that failed; the pool kept its size then.
         waits: seconds from a task's arrival to its (last) start, in order of completion.
         node_hours: what is paid for: from the decision to add a node until it is gone.
@@ -146,6 +146,7 @@ class _Pool:
         while self._events and self._events[0][0] <= self.setup.horizon_seconds and not self._over():
             self.now, _, happen = heapq.heappop(self._events)
             happen()
+        self._note()
         self.paid += sum(self.now - node.added for node in self.nodes)
         return Simulation(self.points, self.errors, self.waits, self.paid / 3600, self.finished)
 

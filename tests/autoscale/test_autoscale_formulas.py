@@ -111,7 +111,12 @@ def test_spot_nodes_are_the_ones_beyond_the_dedicated(pending: int, most: int, d
 
 def test_a_simulated_formula_sees_samples_a_minute_late():
     text = "$TargetDedicatedNodes = $PendingTasks.Count();"
-    points = simulate(Formula(text), [], Setup(interval_seconds=300)).points
-    seen = {point.seconds: point.target for point in points}
-    assert [point.seconds for point in points].count(300.0) == 2  # a sample and an evaluation
+    seen = {point.seconds: point.target for point in simulate(Formula(text), [], Setup(interval_seconds=300)).points}
     assert (seen[0.0], seen[300.0]) == (0, 9)  # at 0, 30, ... 240 s; not those of the last minute
+
+
+def test_an_empty_pool_is_simulated_until_its_second_evaluation_and_its_end_is_seen():
+    points = simulate(Formula("$TargetDedicatedNodes = 0;"), [], Setup(interval_seconds=300)).points
+    assert [point.seconds for point in points].count(300.0) == 2
+    late = simulate(Formula(pending_tasks()), [(4441.0, 1.0), (5341.0, 59.0)]).points[-1]
+    assert (late.target, late.ready, late.booting, late.running) == (0, 0, 0, 0)

@@ -98,13 +98,15 @@ def test_no_filter_keeps_all_and_a_plain_state_is_seen() -> None:
     assert odata.compile_filter(None)({})
     assert odata.wanted_state("state eq 'active'") == "active"
     assert odata.wanted_state(" (state eq 'completed') and id eq 'x'") == "completed"
-    for other in (None, "id eq 'x' and state eq 'active'", "state eq 'active' or id eq 'x'", "state ne 'active'"):
+    for other in (None, "id eq 'x' and state eq 'active'", "state eq 'active' or id eq 'x'", "state ne 'active'",
+                  "state eq 'active' and id eq 'x' or id eq 'y'"):  # fmt: skip
         assert odata.wanted_state(other) is None
 
 
 def test_selected_properties_and_pages() -> None:
     assert odata.select(DOC, "id, executionInfo/exitCode,none") == {"id": "it's", "executionInfo": {"exitCode": 3}}
     assert odata.select(DOC, None) is DOC
+    assert odata.select(DOC, "id/x,executionInfo") == {"id": "it's", "executionInfo": DOC["executionInfo"]}
     assert [odata.page_size(text) for text in (None, "1", "1000")] == [1000, 1, 1000]
     for text, code in (("0", "OutOfRange"), ("1001", "OutOfRange"), ("x", "InvalidQuery"), ("1.5", "InvalidQuery")):
         with pytest.raises(BatchError, match=code):

@@ -8,6 +8,8 @@ import pytest
 from virtual import START, Engine, play
 
 from batchkit.local.batch.engine import autoscale, endings, fleet, jobs, nodes, pools, schedules, tasks
+from batchkit.local.batch.state.fault_plan import Fault
+from batchkit.local.batch.state.store import Store
 from batchkit.local.wire import clock
 from batchkit.local.wire.errors import BatchError
 from batchkit.local.wire.formats import UNLIMITED
@@ -327,5 +329,85 @@ def test_a_schedule_s_own_pool_goes_with_it_unless_it_is_kept(tmp_path: Path, ke
         await engine.until(lambda: made.state == "completed")
         await clock.sleep(300)
         assert ("job_s" in engine.state.pools) is kept
+
+    play(tmp_path, story)
+
+
+def test_a_node_that_leaves_while_it_boots_is_not_heard_of_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story(engine: Engine) -> None:
+        pool = engine.pool(nodes=3, startTask={"commandLine": "30"})
+        await engine.until(lambda: engine.states(pool) == ["starting"] * 3)
+        pools.delete(engine.state, pool)
+        await clock.sleep(600)
+        assert (pool.nodes, engine.machine.started) == ({}, [])
+
+    play(tmp_path, story)
+    assert caplog.text == ""
+
+
+def test_a_task_gets_its_job_s_variables_and_its_own(tmp_path: Path) -> None:
+    async def story(engine: Engine) -> None:
+        pool = engine.pool()
+        job = engine.job(commonEnvironmentSettings=[{"name": "A", "value": "job"}, {"name": "B", "value": "job"}])
+        engine.add(job, "1", environmentSettings=[{"name": "B", "value": "own"}, {"name": "C"}])
+        await engine.done(job)
+        env, node = engine.machine.orders[0].env, next(iter(pool.nodes.values()))
+        assert [env[name] for name in "ABC"] == ["job", "own", ""]
+        folder = node.root / "workitems/j/job-1/1"
+        assert env["AZ_BATCH_TASK_WORKING_DIR"] == str(folder / "wd")
+        assert (env["AZ_BATCH_JOB_ID"], env["AZ_BATCH_TASK_ID"], env["AZ_BATCH_POOL_ID"]) == ("j", "1", "p")
+        assert (env["AZ_BATCH_NODE_IS_DEDICATED"], env["AZ_BATCH_NODE_ROOT_DIR"]) == ("true", str(node.root))
+
+    play(tmp_path, story)
+
+
+def test_an_identity_is_the_pool_s_and_goes_with_its_orders(tmp_path: Path) -> None:
+    async def story(engine: Engine) -> None:
+        machine = engine.pool("plain", nodes=0).doc["virtualMachineConfiguration"]
+        assert "identity" not in engine.state.pools["plain"].doc
+        identity = {"type": "UserAssigned", "userAssignedIdentities": [{"resourceId": "/Some/ID"}]}
+        body = {"id": "p", "vmSize": "s", "virtualMachineConfiguration": machine, "targetDedicatedNodes": 1}
+        pool = pools.create(engine.state, body, identity)
+        assert pool.doc["identity"] == identity
+        job = engine.job()
+        engine.add(job, "1")
+        await engine.done(job)
+        assert engine.machine.orders[0].identities == {"/some/id"}
+
+    play(tmp_path, story)
+
+
+def test_a_start_task_is_told_to_fail(tmp_path: Path) -> None:
+    async def story(engine: Engine) -> None:
+        pool = engine.pool(startTask={"commandLine": "1"})
+        await engine.until(lambda: engine.states(pool) == ["starttaskfailed"])
+        assert next(iter(pool.nodes.values())).doc["startTaskInfo"]["exitCode"] == 1
+
+    play(tmp_path, story, [Fault("start_task", pool="p")])
+
+
+def test_addresses_of_an_earlier_run_are_this_run_s(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store.sqlite3")
+    store.rebase({"batch": "https://127.0.0.1:1", "blobs": "https://127.0.0.1:2/a"})
+    store.put("pool", "", "p", {"url": "https://127.0.0.1:1/pools/p", "blob": "https://127.0.0.1:2/a/c"})
+    store.rebase({"batch": "https://127.0.0.1:3", "blobs": "https://127.0.0.1:2/a"})
+    assert store.all("pool") == [("", "p", {"url": "https://127.0.0.1:3/pools/p", "blob": "https://127.0.0.1:2/a/c"})]
+    store.close()
+
+
+def test_times_too_short_are_refused_and_a_resize_keeps_its_timeout(tmp_path: Path) -> None:
+    async def story(engine: Engine) -> None:
+        spec = {"poolInfo": {"poolId": "p"}}
+        for name in ("recurrenceInterval", "startWindow"):
+            with pytest.raises(BatchError, match="InvalidPropertyValue"):
+                schedules.create(engine.state, {"id": "s", "schedule": {name: "PT59S"}, "jobSpecification": spec})
+        pool = engine.pool(nodes=0)
+        await engine.until(lambda: pool.allocation == "steady")
+        pools.resize(engine.state, pool, {"targetDedicatedNodes": 0, "resizeTimeout": "PT1H"})
+        assert pool.doc["resizeTimeout"] == "PT1H"
+        pools.resize(engine.state, pool, {"targetLowPriorityNodes": 0})
+        assert pool.doc["resizeTimeout"] == "PT1H"
 
     play(tmp_path, story)
