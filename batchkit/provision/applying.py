@@ -75,7 +75,7 @@ def _with_image(target: Target, session: Session, worker: Path, tell: Tell) -> S
 def _register(target: Target, name: str) -> None:
     with explain(f"register the provider {name}"):
         target.resources.providers.register(name)
-        waiting = Retrying(retry=retry_if_result(lambda state: state == "Registered"), wait=wait_fixed(target.pause))
+        waiting = Retrying(retry=retry_if_result(lambda state: state != "Registered"), wait=wait_fixed(target.pause))
         waiting(lambda: target.resources.providers.get(name).registration_state)
 
 
