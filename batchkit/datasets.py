@@ -10,12 +10,14 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import os
 import platform
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import BlobProperties, ContainerClient, ContentSettings
@@ -180,28 +182,36 @@ class _Sending:
 
     def __call__(self, name: str) -> Input:
         path = self.files[name]
-        before = _version(path)
-        sha256, md5 = _hashes(path)
+        try:
+            with path.open("rb") as stream:  # once: a file that is replaced meanwhile stays what was opened
+                return self._sent(name, stream)
+        except OSError as error:
+            why = f"{path} cannot be read: {error.strerror}. Mend or move it, and run this again."
+            raise BatchkitError(why) from error
+
+    def _sent(self, name: str, stream: BinaryIO) -> Input:
+        before = _version(stream)
+        sha256, md5 = _hashes(stream)
         blob = f"{self.data}/{sha256[:16]}/{name}"
         known = self.there.get(blob)
         if known is not None and known.size == before[0] and known.content_settings.content_md5 == md5:
             etag = known.etag
         else:
-            etag = self._send(blob, path, md5, overwrite=known is not None)
-        if _version(path) != before:
-            raise BatchkitError(f"{path} changed while it was uploaded. Run this again when it is finished.")
+            etag = self._send(blob, stream, md5, overwrite=known is not None)
+        if _version(stream) != before:
+            raise BatchkitError(
+                f"{self.files[name]} changed while it was uploaded. Run this again when it is finished."
+            )
         return Input(name, blob, before[0], etag.strip('"'), sha256)
 
-    def _send(self, blob: str, path: Path, md5: bytearray, overwrite: bool) -> str:
+    def _send(self, blob: str, stream: BinaryIO, md5: bytearray, overwrite: bool) -> str:
         client = self.container.get_blob_client(blob)
         kind = ContentSettings(content_type="application/json", content_md5=md5)
+        stream.seek(0)
         try:
-            with path.open("rb") as stream:
-                return str(client.upload_blob(stream, content_settings=kind, overwrite=overwrite)["etag"])
+            return str(client.upload_blob(stream, content_settings=kind, overwrite=overwrite)["etag"])
         except ResourceExistsError:  # someone sent the same content in this moment
             return str(client.get_blob_properties().etag)
-        except OSError as error:
-            raise _unreadable(path, error) from error
 
 
 def _hold(session: Session, job_id: str, data: Manifest) -> None:
@@ -219,29 +229,18 @@ def differs(job_id: str, what: str, stored: str, given: str) -> str:
     )
 
 
-def _version(path: Path) -> tuple[int, int]:
-    try:
-        seen = path.stat()
-    except OSError as error:
-        raise _unreadable(path, error) from error
+def _version(stream: BinaryIO) -> tuple[int, int]:
+    seen = os.fstat(stream.fileno())
     return seen.st_size, seen.st_mtime_ns
 
 
-def _hashes(path: Path) -> tuple[str, bytearray]:
-    """The SHA-256 in hex and the MD5, which storage keeps, of a file."""
+def _hashes(stream: BinaryIO) -> tuple[str, bytearray]:
+    """The SHA-256 in hex, and the MD5, which storage keeps, of an open file."""
     sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
-    try:
-        with path.open("rb") as stream:
-            while block := stream.read(_BLOCK):
-                sha256.update(block)
-                md5.update(block)
-    except OSError as error:
-        raise _unreadable(path, error) from error
+    while block := stream.read(_BLOCK):
+        sha256.update(block)
+        md5.update(block)
     return sha256.hexdigest(), bytearray(md5.digest())
-
-
-def _unreadable(path: Path, error: OSError) -> BatchkitError:
-    return BatchkitError(f"{path} cannot be read: {error.strerror}. Mend or move it, and run this again.")
 
 
 def _now() -> str:

@@ -99,13 +99,33 @@ def test_a_job_is_held_to_the_data_of_its_upload(session, tmp_path):
 
 def test_a_file_that_grows_while_it_is_sent_ends_the_upload(session, tmp_path, monkeypatch):
     fill(tmp_path, 1)
-    path = tmp_path / "sale-0000.json"
-    seen = iter([(path.stat().st_size, 1), (path.stat().st_size, 2)])
-    monkeypatch.setattr(datasets, "_version", lambda _: next(seen))
+    hashes = datasets._hashes
+
+    def grow(stream):
+        with (tmp_path / "sale-0000.json").open("a") as other:
+            other.write(" ")
+        return hashes(stream)
+
+    monkeypatch.setattr(datasets, "_hashes", grow)
     with pytest.raises(BatchkitError, match="changed while it was uploaded"):
         datasets.upload(session, tmp_path, "growing")
     with pytest.raises(PlanError):
         datasets.read(session, "growing")
+
+
+def test_a_file_that_is_written_again_by_another_run_is_sent_as_it_was(session, tmp_path, monkeypatch):
+    fill(tmp_path, 1)
+    path, hashes = tmp_path / "sale-0000.json", datasets._hashes
+    content = path.read_bytes()
+
+    def replace(stream):
+        (tmp_path / "part").write_bytes(b"{}")
+        (tmp_path / "part").replace(path)
+        return hashes(stream)
+
+    monkeypatch.setattr(datasets, "_hashes", replace)
+    [one] = datasets.upload(session, tmp_path, "replaced").inputs
+    assert session.inputs.download_blob(one.blob).readall() == content
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "..", "-x", "é", "x" * 64])
