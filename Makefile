@@ -71,8 +71,8 @@ image: $(READY)  ## build the worker's image with docker or podman, measure it, 
 	@$(BIN)/hadolint node/Dockerfile
 	@$(BIN)/python tests/image.py && $(BIN)/pytest tests/engine.py
 
-faults: $(READY)  ## every fault on demand, as the clients see it
-	@$(BIN)/pytest tests/local/test_local_faults.py tests/local/test_local_batch_behaviour.py -k "not batch_behaviour or fault or preempt or unusable or kill"
+faults: $(READY)  ## every fault on demand, storms, restarts, kills at any moment, and twenty races of two clients
+	@BATCHKIT_RACES=20 $(BIN)/pytest -m "longer or not longer" tests/local/test_local_faults.py tests/workbench/test_batchkit_run_ends.py tests/workbench/test_batchkit_run.py tests/workbench/test_batchkit_watching.py tests/workbench/test_batchkit_jobs.py
 
 browser: $(READY) .venv-browser/bin/python  ## the newest run's page in Chromium, wide and narrow
 	@.venv-browser/bin/python tests/browser.py

@@ -126,8 +126,13 @@ def listening(processes: list[psutil.Process]) -> set[int]:
 
 @pytest.mark.parametrize(
     ("whom", "moment"),
-    [("group", 0.3), ("group", 4.0), ("group", 14.0), ("leader", 1.5), ("leader", random.uniform(0.5, 20.0))],
-    ids=["group-0", "group-4", "group-14", "leader-1", "leader-any"],
+    [
+        pytest.param("group", 0.3, id="group-0"),
+        pytest.param("group", 4.0, id="group-4"),
+        pytest.param("group", 14.0, id="group-14", marks=pytest.mark.longer),
+        pytest.param("leader", 1.5, id="leader-1"),
+        pytest.param("leader", random.uniform(0.5, 20.0), id="leader-any", marks=pytest.mark.longer),
+    ],
 )
 def test_ctrl_c_leaves_no_process_and_no_port(workbench, whom, moment):
     run = subprocess.Popen(

@@ -19,6 +19,9 @@ from test_batchkit_run import BATCHKIT
 PARAMETERS = 'data: str = "synthetic"  # any\njob_id: str = ""  # any\nresults_dir: str = ""  # any'
 
 
+longer = pytest.mark.longer
+
+
 @pytest.fixture
 def write(tmp_path):
     """Write a notebook of one parameters cell and the given ones, to the folder `small`."""
@@ -71,6 +74,7 @@ def test_a_killed_kernel(tmp_path, write, start):
     assert [output.output_type for output in cells[-1].outputs] == ["error"]
 
 
+@longer
 def test_a_first_cell_that_raises(tmp_path, write, start):
     write("1 / 0")
     code, said, record = ended(start(), tmp_path / "runs/mine")
@@ -80,7 +84,10 @@ def test_a_first_cell_that_raises(tmp_path, write, start):
     assert record["errors"][0]["why"] == "ZeroDivisionError: division by zero"
 
 
-@pytest.mark.parametrize("kind", ["ParameterError", "SettingsError", "PlanError"])
+KINDS = ["PlanError", pytest.param("ParameterError", marks=longer), pytest.param("SettingsError", marks=longer)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_notebook_that_cannot_do_what_was_asked_is_a_wrong_argument(tmp_path, write, start, kind):
     write(f"from batchkit.errors import {kind}", f"raise {kind}('Not so. Do it otherwise.')")
     code, said, record = ended(start(), tmp_path / "runs/mine")
@@ -88,7 +95,9 @@ def test_a_notebook_that_cannot_do_what_was_asked_is_a_wrong_argument(tmp_path, 
     assert said.count("Not so. Do it otherwise.") == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, *(pytest.param(n, marks=longer) for n in (signal.SIGTERM, signal.SIGHUP))]
+)
 def test_a_signal(tmp_path, write, start, number):
     write("import pathlib, time", "pathlib.Path('begun').touch(); time.sleep(60)")
     run = start()
@@ -136,6 +145,7 @@ def test_a_page_that_cannot_be_written_is_one_line(tmp_path, write, start):
     assert "Is a directory" in said
 
 
+@longer
 def test_runs_that_is_a_file_is_one_line(tmp_path, write, start):
     write("pass")
     (tmp_path / "runs").write_text("")
@@ -144,6 +154,7 @@ def test_runs_that_is_a_file_is_one_line(tmp_path, write, start):
     assert len(said.strip().splitlines()) == 1
 
 
+@longer
 def test_a_folder_with_braces_in_its_name_is_a_folder(tmp_path, write, start):
     write("pass")
     code, said, record = ended(start("--runs", "{r}"), tmp_path / "{r}/mine")

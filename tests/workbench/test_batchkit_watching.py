@@ -37,15 +37,18 @@ def submit(session, data, job_id, pool_id):
     jobs.submit(session, jobs.plan(session, job_id, data), pool_id)
 
 
+MIXED = [{"kind": "lost", "operation": "get_job", "times": 3}, {"kind": "refuse", "operation": "list_*", "times": 3}]
+longer = pytest.mark.longer
+
+
 @pytest.mark.parametrize(
     "storm",
     [
-        [{"kind": "throttle", "operation": "get_*", "lasts": 5.0, "retry_after": 1}],
-        [{"kind": "drop", "operation": "*", "times": 10}],
-        [{"kind": "busy", "operation": "*", "lasts": 4.0}],
-        [{"kind": "lost", "operation": "get_job", "times": 3}, {"kind": "refuse", "operation": "list_*", "times": 3}],
+        pytest.param([{"kind": "throttle", "operation": "get_*", "lasts": 5.0, "retry_after": 1}], id="429"),
+        pytest.param([{"kind": "drop", "operation": "*", "times": 10}], id="drops", marks=longer),
+        pytest.param([{"kind": "busy", "operation": "*", "lasts": 4.0}], id="503", marks=longer),
+        pytest.param(MIXED, id="mixed"),
     ],
-    ids=["429", "drops", "503", "mixed"],
 )
 def test_a_watch_outlives_the_weather(session, planned, scaling, faults, storm, request):
     job_id = f"storm-{request.node.callspec.id}"
@@ -55,6 +58,7 @@ def test_a_watch_outlives_the_weather(session, planned, scaling, faults, storm, 
     assert history["completed"].iloc[-1] == 2
 
 
+@longer
 def test_a_watch_says_that_azure_does_not_answer_and_that_it_answers_again(
     session, planned, scaling, faults, capsys, monkeypatch
 ):
@@ -67,6 +71,7 @@ def test_a_watch_says_that_azure_does_not_answer_and_that_it_answers_again(
     assert "Azure answers again" in said
 
 
+@longer
 def test_a_watch_outlives_a_restart_of_the_service(tmp_path, monkeypatch):
     state = tmp_path / "state"
     with running_local_azure("--speed", "60", "--state", str(state)) as environment:
