@@ -1,6 +1,6 @@
-"""Write batchkit/local/batch/api/schema.json from the client's models: what a body may hold, and of what type.
+"""Write batchkit/local/wire/schema.json from the client's models: what a body may hold, and of what type.
 
-    python tests/batch_schema.py > batchkit/local/batch/api/schema.json
+    python tests/batch_schema.py > batchkit/local/wire/schema.json
 
 The local Batch itself imports no azure-batch; a test compares the file with the installed client.
 """

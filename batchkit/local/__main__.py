@@ -1,4 +1,4 @@
-"""`python -m batchkit.local [--speed N] [--state DIR] [--allow-shared-key] [--faults FILE] [-- COMMAND...]`.
+"""`python -m batchkit.local [OPTIONS] [-- COMMAND...]`; the options are in `_parser`.
 
 With COMMAND: start the local Azure, run COMMAND with the environment that points the clients at it,
 stop it, exit with COMMAND's code. Without: print that environment and stay until interrupted.
@@ -45,13 +45,13 @@ def _options(arguments: list[str]) -> Options:
         at = arguments.index("--")
         own, command = arguments[:at], arguments[at + 1 :]
     named = _parser().parse_args(own)
-    return Options(named.speed, named.state, named.allow_shared_key, named.faults, tuple(command))
+    return Options(named.speed, named.state, named.allow_shared_key, named.faults, named.as_recorded, tuple(command))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="batchkit local",
-        usage="%(prog)s [--speed N] [--state DIR] [--allow-shared-key] [--faults FILE] [-- COMMAND...]",
+        usage="%(prog)s [--speed N] [--state DIR] [--allow-shared-key] [--faults FILE] [--as-recorded] [-- COMMAND...]",
         description="A local Azure Batch with its storage and identity, for Azure's own clients.",
         allow_abbrev=False,
     )
@@ -61,6 +61,9 @@ def _parser() -> argparse.ArgumentParser:
         "--allow-shared-key", action="store_true", help="also open Batch to clients with an account key"
     )
     parser.add_argument("--faults", type=_faults, metavar="FILE", help="a TOML file of what Batch is to do wrong")
+    parser.add_argument(
+        "--as-recorded", action="store_true", help="spell enumerations as recordings of Azure do, for every API version"
+    )
     return parser
 
 

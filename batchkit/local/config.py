@@ -39,6 +39,7 @@ class LocalConfig:
         shared_key: the account key that Batch takes besides tokens, None when it takes none.
         keep: whether state_dir outlives this run (--state was given).
         mark: environment that every process started here carries, so that none outlives the run.
+        as_recorded: whether enumerations are always spelt as recorded, for the newest API version too.
         faults: a TOML file that says what Batch is to do wrong, None for nothing.
     """
 
@@ -53,6 +54,7 @@ class LocalConfig:
     keep: bool = False
     mark: Mapping[str, str] = field(default_factory=dict)
     faults: Path | None = None
+    as_recorded: bool = False
 
     @property
     def hosts(self) -> frozenset[str]:

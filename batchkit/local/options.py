@@ -8,10 +8,11 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line says: the clock, the state's folder, account keys, a fault plan, and COMMAND's words."""
+    """What the command line says: the clock, the state's folder, account keys, faults, spelling, COMMAND's words."""
 
     speed: float = 1.0
     state: Path | None = None
     allow_shared_key: bool = False
     faults: Path | None = None
+    as_recorded: bool = False
     command: tuple[str, ...] = ()

@@ -71,6 +71,7 @@ async def start(
         tokens=Tokens(before.token_secret, before.tenant_id),
         shared_key=_new_key() if options.allow_shared_key else None,
         faults=options.faults,
+        as_recorded=options.as_recorded,
         keep=state.keep,
         mark=marked,
     )

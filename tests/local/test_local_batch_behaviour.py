@@ -57,8 +57,8 @@ def test_coverage_page_is_the_table_of_handlers() -> None:
 
 
 def test_schema_is_the_client_s() -> None:
-    written = (ROOT / "batchkit/local/batch/api/schema.json").read_text()
-    assert written == schema(), "run python tests/batch_schema.py > batchkit/local/batch/api/schema.json"
+    written = (ROOT / "batchkit/local/wire/schema.json").read_text()
+    assert written == schema(), "run python tests/batch_schema.py > batchkit/local/wire/schema.json"
 
 
 @pytest.mark.parametrize(

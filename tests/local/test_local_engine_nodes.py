@@ -245,7 +245,7 @@ def test_a_new_pool_and_job_have_the_service_s_defaults(tmp_path: Path) -> None:
             "resizeTimeout": "PT15M", "autoScaleEvaluationInterval": None, "allocationState": "steady",
         }  # fmt: skip
         assert {key: pool.doc.get(key) for key in plain} == plain
-        assert (auto.doc["autoScaleEvaluationInterval"], auto.doc.get("resizeTimeout")) == ("PT15M", None)
+        assert (auto.doc["autoScaleEvaluationInterval"], auto.doc.get("resizeTimeout")) == ("PT15M", "PT15M")
         job = engine.job()
         plain = {
             "priority": 0, "maxParallelTasks": -1, "allowTaskPreemption": False, "onAllTasksComplete": "noaction",

@@ -12,11 +12,11 @@ from virtual import START, Engine, play
 from batchkit.autoscale import Formula
 from batchkit.autoscale.policy import leaving_first
 from batchkit.autoscale.simulate import Setup, simulate
-from batchkit.local.batch.engine import allocation, autoscale, endings, fleet, nodes, pools, schedules, tasks
+from batchkit.local.batch.engine import autoscale, endings, fleet, nodes, pools, schedules, tasks
 from batchkit.local.batch.engine.scheduler import TROUBLES
 from batchkit.local.batch.state.fault_plan import Fault
 from batchkit.local.batch.state.lives import NODE, WrongStep, step
-from batchkit.local.wire import clock
+from batchkit.local.wire import clock, defaults
 from batchkit.local.wire.errors import BatchError
 from batchkit.local.wire.formats import seconds, stamp
 
@@ -703,4 +703,4 @@ def test_speed_divides_the_service_s_waits_and_not_a_task_s_time(tmp_path: Path)
     boot, task = play(tmp_path, story, speed=60.0)
     assert boot <= 6
     assert 100 <= task <= 102
-    assert seconds(autoscale.DEFAULT_INTERVAL) == seconds(allocation.DEFAULT_TIMEOUT) == 900
+    assert seconds(defaults.QUARTER) == 900

@@ -17,7 +17,6 @@ from starlette.routing import Route
 from batchkit.local.arm import shapes
 from batchkit.local.arm.account import account
 from batchkit.local.batch.engine import allocation, pools
-from batchkit.local.batch.engine.autoscale import DEFAULT_INTERVAL
 from batchkit.local.batch.state.model import Pool
 from batchkit.local.batch.state.state import log
 from batchkit.local.resources import access, image_routes, routes
@@ -25,6 +24,7 @@ from batchkit.local.resources.answers import body_of, reply
 from batchkit.local.resources.site import Site
 from batchkit.local.tokens import ARM_AUDIENCE, AuthenticationFailed
 from batchkit.local.wire.checks import check_targets
+from batchkit.local.wire.defaults import QUARTER
 from batchkit.local.wire.errors import BatchError, error
 from batchkit.local.wire.formats import Json
 from batchkit.local.wire.hangup import Dropped, Hangup
@@ -230,7 +230,7 @@ def _scale(properties: Json) -> Json | None:
 
 def _rescale(site: Site, pool: Pool, scale: Json, option: str) -> None:
     if scale.get("enableAutoScale"):
-        interval = scale.get("autoScaleEvaluationInterval") or DEFAULT_INTERVAL
+        interval = scale.get("autoScaleEvaluationInterval") or QUARTER
         pools.enable_autoscale(site.batch, pool, scale["autoScaleFormula"], interval)
         return
     pools.disable_autoscale(site.batch, pool, scale.get("resizeTimeout"))

@@ -20,6 +20,7 @@ from batchkit.local.wire.clock import now
 Json = dict[str, Any]
 
 UNLIMITED = "P10675199DT2H48M5.4775807S"
+_UNLIMITED_DAYS, _YEAR_DAYS, _MONTH_DAYS = 10_675_199, 365, 30
 _ticks = itertools.count()
 
 
@@ -58,15 +59,43 @@ def seconds(duration: str) -> float:
     """Return the seconds of an ISO 8601 duration, for example 300.0 for PT5M.
 
     Raises:
-        ValueError: the text is not a duration of weeks, days, hours, minutes and seconds.
+        ValueError: the text is not a duration.
     """
+    return _length(duration).total_seconds()
+
+
+def _length(duration: str) -> timedelta:
+    """Read a duration as .NET does: a year counts 365 days, a month 30."""
     try:
-        length = isodate.parse_duration(duration)
+        length: Any = isodate.parse_duration(duration)
     except (ValueError, OverflowError):
         length = None
-    if not isinstance(length, timedelta) or duration[0] != "P" or duration[-1] not in "WDHMS":
+    if length is None or duration[0] != "P" or duration[-1] not in "YMWDHMS":
         raise ValueError(f"{duration} is not an ISO 8601 duration")
-    return length.total_seconds()
+    if isinstance(length, isodate.Duration):
+        days = float(length.years) * _YEAR_DAYS + float(length.months) * _MONTH_DAYS
+        return timedelta(days=days, seconds=length.tdelta.total_seconds())
+    return timedelta(seconds=length.total_seconds())
+
+
+def normal_duration(duration: str) -> str:
+    """Return a duration as the service gives it back: P1279DT12H30M5S for P3Y6M4DT12H30M5S.
+
+    Raises:
+        ValueError: the text is not a duration.
+    """
+    if duration == UNLIMITED:
+        return duration
+    length = _length(duration)
+    if length.days >= _UNLIMITED_DAYS:
+        return UNLIMITED
+    hours, rest = divmod(length.seconds, 3600)
+    minutes, whole = divmod(rest, 60)
+    fraction = f".{length.microseconds:06d}".rstrip("0") if length.microseconds else ""
+    spoken = ((hours, f"{hours}H"), (minutes, f"{minutes}M"), (whole or fraction, f"{whole}{fraction}S"))
+    times = "".join(text for value, text in spoken if value)
+    days = f"{length.days}D" if length.days else ""
+    return f"P{days}T{times}" if times else f"P{days}" if days else "PT0S"
 
 
 def limit(text: str | None) -> float | None:

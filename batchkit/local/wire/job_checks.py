@@ -10,11 +10,11 @@ import json
 from batchkit.local.wire.checks import check_durations, check_id, check_resource_files
 from batchkit.local.wire.errors import bad_value, error, missing
 from batchkit.local.wire.formats import Json
+from batchkit.local.wire.schema import MOST_WHOLE
 
 DEPENDENCIES_LIMIT = 64_000
 TASKS_PER_CALL = 100
 PRIORITY_LEAST, PRIORITY_MOST = -1000, 1000
-LEAST_WHOLE, MOST_WHOLE = -(2**31), 2**31 - 1  # of a number that the API's type calls Int32
 _MODES = {
     "onAllTasksComplete": ("noaction", "terminatejob"),
     "onTaskFailure": ("noaction", "performexitoptionsjobaction"),

@@ -20,19 +20,24 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from batchkit.local.batch.api import admin, lenient, schema
+from batchkit.local.batch.api import admin, lenient
 from batchkit.local.batch.api.call import HANDLERS, OPERATIONS, Call, Reply
 from batchkit.local.batch.api.keys import verify_shared_key
 from batchkit.local.batch.api.permission import check_role
 from batchkit.local.batch.state.state import State, log
 from batchkit.local.tokens import BATCH_AUDIENCE, AuthenticationFailed
+from batchkit.local.wire import schema
 from batchkit.local.wire.errors import BatchError, body, error
 from batchkit.local.wire.hangup import Dropped, Hangup
+from batchkit.local.wire.headers import SECURITY
+from batchkit.local.wire.versions import NEWEST, spoken
 
-API_VERSION = "2025-06-01"
 MAX_BODY = 1024 * 1024 + 64 * 1024  # about 1 MB: a collection of tasks beyond it is refused
 _VERSION = re.compile(r"^(\d{4}-\d{2}-\d{2})(\.\d+\.\d+)?$")
-_ALWAYS = {"api-version", "timeOut", "$skiptoken"}
+_ALWAYS = {"api-version", "timeout", "$skiptoken"}
+# Changes whose answers do not say, in DataServiceId, what was changed; and the one look that does.
+_UNNAMED = {"create_task_collection", "upload_node_logs", "reactivate_task"}
+_NAMED = {"get_node_remote_login_settings"}
 _CHUNK = 256 * 1024
 
 
@@ -133,15 +138,22 @@ def _check_version(version: str | None) -> None:
     match = _VERSION.match(version)
     if match is None:
         raise error("InvalidQueryParameterValue", QueryParameterName="api-version", QueryParameterValue=version)
-    if match.group(1) > API_VERSION:
+    if match.group(1) > NEWEST:
         raise error("UnsupportedRequestVersion", QueryParameterName="api-version", QueryParameterValue=version)
 
 
 def _check_query(request: Request, name: str) -> None:
-    allowed = _ALWAYS | set(OPERATIONS[name]["query"])
+    """Refuse a parameter that the operation does not take; versions differ in their capitals (timeout, timeOut)."""
+    allowed = _ALWAYS | {known.lower() for known in OPERATIONS[name]["query"]}
     for parameter in request.query_params:
-        if parameter not in allowed:
+        if parameter.lower() not in allowed:
             raise error("UnsupportedQueryParameter", QueryParameterName=parameter)
+
+
+def _query(request: Request, name: str) -> dict[str, str]:
+    """Return the query by the names that the table has for the operation's parameters."""
+    known = {each.lower(): each for each in (*_ALWAYS, *OPERATIONS[name]["query"])}
+    return {known[each.lower()]: value for each, value in request.query_params.items()}
 
 
 async def answer(state: State, name: str, request: Request) -> Response:
@@ -153,9 +165,9 @@ async def answer(state: State, name: str, request: Request) -> Response:
         handler = HANDLERS.get(name)
         if handler is None:
             raise error("NotImplemented", f"The local Azure Batch does not implement {name}.", 501, Operation=name)
-        call = Call(state, name, dict(request.path_params), dict(request.query_params), dict(request.headers))
+        call = Call(state, name, dict(request.path_params), _query(request, name), dict(request.headers))
         call.body = await _read(request)
-        _check_body(call)
+        _take_body(call)
         reply = await handler(call)
         state.faults.after(name)
     except BatchError as failure:
@@ -165,15 +177,22 @@ async def answer(state: State, name: str, request: Request) -> Response:
     except Exception:
         log.exception("%s failed", name)
         return refusal(state, error("InternalError"), request, request_id)
+    if (name in _NAMED or (call.write and request.method != "DELETE")) and name not in _UNNAMED:
+        reply.headers.setdefault("DataServiceId", reply.headers.get("Location") or _address(state, request))
     return _respond(state, reply, request, request_id)
 
 
-def _check_body(call: Call) -> None:
+def _address(state: State, request: Request) -> str:
+    return f"{state.url}{request.scope['raw_path'].decode('latin-1')}"
+
+
+def _take_body(call: Call) -> None:
+    """Hold the body against its model, and go on with it in the service's own words."""
     model = OPERATIONS[call.operation].get("body")
     if model is None and not isinstance(call.body, dict | None):
         raise error("InvalidRequestBody", Reason="The body must be a JSON object.")
     if model is not None:
-        schema.check(call.body, model, call.query["api-version"] == API_VERSION)
+        call.body = schema.read(call.body, model, call.query["api-version"] == NEWEST)
 
 
 async def _read(request: Request) -> Any:
@@ -197,7 +216,7 @@ def _common(state: State, request: Request, request_id: str) -> dict[str, str]:
     headers = {
         "request-id": request_id,
         "DataServiceVersion": "3.0",
-        "DataServiceId": f"{state.url}{request.scope['raw_path'].decode('latin-1')}",
+        **SECURITY,
     }
     own = request.headers.get("client-request-id")
     if own and request.headers.get("return-client-request-id", "").lower() == "true":
@@ -222,7 +241,8 @@ def _respond(state: State, reply: Reply, request: Request, request_id: str) -> R
         return StreamingResponse(_stream(reply, start, end), reply.status, headers, "application/octet-stream")
     if reply.body is None:
         return Response(status_code=reply.status, headers=headers)
-    text = json.dumps(reply.body, separators=(",", ":"))
+    said = spoken(reply.body, request.query_params.get("api-version", NEWEST), state.config.as_recorded)
+    text = json.dumps(said, separators=(",", ":"))
     return Response(text, reply.status, headers, "application/json;odata=minimalmetadata")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from batchkit.local.batch.api.call import Call, Reply, operation
 from batchkit.local.batch.engine import endings, jobs
 from batchkit.local.batch.state.model import Job
+from batchkit.local.wire.defaults import fill
 from batchkit.local.wire.errors import bad_value, error
 from batchkit.local.wire.formats import Json
 
@@ -17,6 +18,7 @@ _REPLACED = (
     "onAllTasksComplete",
     "poolInfo",
 )
+_FIRST = "job-1"  # what the service calls every job inside, and names in the answer to its creation
 _PATCHED = (*_REPLACED, "networkConfiguration")
 
 
@@ -35,7 +37,7 @@ def usable(call: Call) -> Job:
 async def create_job(call: Call) -> Reply:
     """Create a job."""
     job = jobs.create(call.state, call.json())
-    return Reply(201, doc=job.doc, headers={"Location": job.doc["url"]})
+    return Reply(201, doc=job.doc, headers={"Location": f"{call.state.url}/jobs/{_FIRST}"})
 
 
 @operation("list_jobs")
@@ -70,8 +72,9 @@ async def update_job(call: Call) -> Reply:
 async def replace_job(call: Call) -> Reply:
     """Replace the changeable properties; what the body lacks gets its default."""
     job, body = usable(call), call.require("poolInfo")
-    fresh = {**jobs.DEFAULTS, **{key: body[key] for key in _REPLACED if body.get(key) is not None}}
-    jobs.change(call.state, job, fresh | {"constraints": jobs.constraints(body)}, gone=("metadata",))
+    filled = fill(body, "BatchJobCreateOptions")
+    fresh = {key: filled[key] for key in _REPLACED if key in filled}
+    jobs.change(call.state, job, fresh, gone=("metadata",))
     return Reply(200, doc=job.doc)
 
 

@@ -34,14 +34,21 @@ _SIGNED = (
 MAX_SKEW = timedelta(minutes=15)
 
 
-def string_to_sign(request: Request, account: str, length: str) -> str:
-    """Return the text that a client signs for this request, with `length` as its content-length."""
+def string_to_sign(request: Request, account: str, length: str, lowered: bool) -> str:
+    """Return the text that a client signs for this request.
+
+    Args:
+        request: what came.
+        account: the account's name.
+        length: how the client spells its content-length.
+        lowered: whether it signs its query parameters' names in small letters, or as they are.
+    """
     headers = request.headers
     values = [headers.get(name, "") for name in _SIGNED]
     values[_SIGNED.index("content-length")] = length
     own = sorted((name, value) for name, value in headers.items() if name.startswith("ocp-"))
     path = request.scope["raw_path"].decode("ascii").split("?")[0]
-    query = sorted((name.lower(), value) for name, value in request.query_params.multi_items())
+    query = sorted((name.lower() if lowered else name, value) for name, value in request.query_params.multi_items())
     lines = [request.method, *values, *(f"{name}:{value.strip()}" for name, value in own), f"/{account}{path}"]
     return "\n".join([*lines, *(f"{name}:{value}" for name, value in query)])
 
@@ -56,7 +63,11 @@ def verify_shared_key(request: Request, key: SharedKey) -> None:
     if account != key.account:
         raise _failed("The account is not this one.")
     _check_date(request.headers.get("ocp-date") or request.headers.get("date"))
-    wanted = [_sign(string_to_sign(request, account, length), key) for length in _lengths(request)]
+    wanted = [
+        _sign(string_to_sign(request, account, length, lowered), key)
+        for length in _lengths(request)
+        for lowered in (True, False)
+    ]
     if not any(hmac.compare_digest(each, signature.strip().encode()) for each in wanted):
         raise _failed("The MAC signature found in the HTTP request is not the same as any computed signature.")
 

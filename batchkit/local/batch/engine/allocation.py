@@ -16,7 +16,6 @@ from batchkit.local.batch.state.model import Node, Pool
 from batchkit.local.batch.state.state import State
 from batchkit.local.wire.formats import Json
 
-DEFAULT_TIMEOUT = "PT15M"
 STEP = 5.0  # seconds, by the service's clock, between two looks at a resize
 _NOT_UP = ("creating", "starting", "waitingforstarttask")
 

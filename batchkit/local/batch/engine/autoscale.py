@@ -12,10 +12,9 @@ from batchkit.local.batch.state.faults import PLANNED
 from batchkit.local.batch.state.model import Pool
 from batchkit.local.batch.state.state import State, log
 from batchkit.local.wire.clock import now
+from batchkit.local.wire.defaults import QUARTER
 from batchkit.local.wire.errors import error
 from batchkit.local.wire.formats import Json, seconds, stamp
-
-DEFAULT_INTERVAL = "PT15M"
 
 
 def start(state: State, pool: Pool) -> None:
@@ -37,7 +36,7 @@ async def _autoscale(state: State, pool: Pool) -> None:
             _evaluated(state, pool)
         except Exception:  # one evaluation is lost, and the next is due as ever
             log.exception("the autoscale of pool %s failed", pool.id)
-        await state.wait(seconds(pool.doc.get("autoScaleEvaluationInterval") or DEFAULT_INTERVAL))
+        await state.wait(seconds(pool.doc.get("autoScaleEvaluationInterval") or QUARTER))
 
 
 def _evaluated(state: State, pool: Pool) -> None:

@@ -9,17 +9,12 @@ from batchkit.local.batch.state.model import Job
 from batchkit.local.batch.state.state import State
 from batchkit.local.wire import clock
 from batchkit.local.wire.checks import check_id
+from batchkit.local.wire.defaults import fill
 from batchkit.local.wire.errors import error
-from batchkit.local.wire.formats import UNLIMITED, Json, limit, moment, stamp
+from batchkit.local.wire.formats import Json, limit, moment, stamp
 from batchkit.local.wire.job_checks import check_job, check_job_change
 
 JOB_QUOTA = 300  # active jobs and schedules of an account
-DEFAULTS: Json = {
-    "priority": 0,
-    "maxParallelTasks": -1,
-    "allowTaskPreemption": False,
-    "onAllTasksComplete": "noaction",
-}
 _MANAGER_ONLY = ("killJobOnCompletion", "runExclusive", "allowLowPriorityNode")
 _OVER = {
     "terminating": "JobBeingTerminated",
@@ -80,21 +75,12 @@ def check_quota(state: State) -> None:
         raise error("ActiveJobAndScheduleQuotaReached")
 
 
-def constraints(body: Json) -> Json:
-    """Return a job's constraints, defaults filled in."""
-    return {"maxWallClockTime": UNLIMITED, "maxTaskRetryCount": 0, **(body.get("constraints") or {})}
-
-
 def _document(state: State, body: Json) -> Json:
     doc: Json = {
-        "usesTaskDependencies": False,
-        "onTaskFailure": "noaction",
-        **DEFAULTS,
-        **{key: value for key, value in body.items() if value is not None},
+        **fill(body, "BatchJobCreateOptions"),
         "url": f"{state.url}/jobs/{body['id']}",
         "creationTime": stamp(),
         "executionInfo": {"startTime": stamp(), "poolId": body["poolInfo"].get("poolId")},
-        "constraints": constraints(body),
     }
     Job(doc).become("active")
     return doc
@@ -132,6 +118,7 @@ def change(state: State, job: Job, fresh: Json, gone: tuple[str, ...] = ()) -> N
     """
     refuse_over(job)
     check_job_change(fresh)
+    fresh = fill(fresh, "BatchJobUpdateOptions")
     moves = bool(fresh.get("poolInfo")) and fresh["poolInfo"] != job.doc["poolInfo"]
     if moves and job.state != "disabled":
         raise error("JobNotDisabled", "The job must be disabled before it can move to another pool.", 409)

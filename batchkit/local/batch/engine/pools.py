@@ -10,6 +10,7 @@ from batchkit.local.batch.state.model import Pool
 from batchkit.local.batch.state.state import State
 from batchkit.local.wire.checks import check_id, check_interval, check_pool, check_pool_change, check_targets
 from batchkit.local.wire.clock import now
+from batchkit.local.wire.defaults import QUARTER, accounts, fill
 from batchkit.local.wire.errors import error, missing
 from batchkit.local.wire.formats import Json, stamp
 
@@ -17,12 +18,7 @@ RUNNER = "batchkit-local-tasks-run-as"
 POOL_QUOTA = 100
 DELETING = 10.0  # seconds, by the service's clock, beyond its nodes' leaving
 ENABLE_AUTOSCALE_EVERY = 30.0
-_DEFAULTS: Json = {
-    "taskSlotsPerNode": 1,
-    "taskSchedulingPolicy": {"nodeFillType": "spread"},
-    "enableInterNodeCommunication": False,
-    "enableAutoScale": False,
-}
+_SHOWN_FILLED = ("metadata", "applicationPackageReferences")
 
 
 def create(state: State, body: Json, identity: Json | None = None, option: str = "requeue") -> Pool:
@@ -50,21 +46,21 @@ def create(state: State, body: Json, identity: Json | None = None, option: str =
 
 def _document(state: State, body: Json) -> Json:
     doc: Json = {
-        **_DEFAULTS,
-        **{key: value for key, value in body.items() if value is not None},
+        **_not_empty(fill(body, "BatchPoolCreateOptions")),
         "url": f"{state.url}/pools/{body['id']}",
         "creationTime": stamp(),
         "currentDedicatedNodes": 0,
         "currentLowPriorityNodes": 0,
     }
-    if doc["enableAutoScale"]:
-        doc.setdefault("autoScaleEvaluationInterval", autoscale.DEFAULT_INTERVAL)
-    else:
-        doc.setdefault("resizeTimeout", allocation.DEFAULT_TIMEOUT)
     made = Pool(doc)
     made.allocate("steady")
     made.become("active")
     return doc
+
+
+def _not_empty(doc: Json) -> Json:
+    """Leave out the lists that the service does not show when they are empty."""
+    return {key: value for key, value in doc.items() if key not in _SHOWN_FILLED or value}
 
 
 def begin(state: State, pool: Pool) -> None:
@@ -105,9 +101,11 @@ def change(state: State, pool: Pool, fresh: Json, gone: tuple[str, ...] = ()) ->
         BatchError: InvalidPropertyValue, MissingRequiredProperty: a value does not hold, and nothing is changed.
     """
     check_pool_change(fresh)
-    for name in gone:
+    changed = fill(fresh, "BatchPoolUpdateOptions")
+    for name in (*gone, *(name for name in _SHOWN_FILLED if name in changed)):
         pool.doc.pop(name, None)
-    pool.doc.update({key: value for key, value in fresh.items() if value is not None})
+    pool.doc.update(_not_empty(changed))
+    accounts(pool.doc)
     state.save_pool(pool)
 
 
@@ -188,9 +186,8 @@ def check_scale(body: Json) -> None:
 def enable_autoscale(state: State, pool: Pool, formula: str | None, interval: str | None) -> None:
     """Scale a pool automatically, or change how; what is None stays as it is."""
     pool.doc["enableAutoScale"] = True
-    pool.doc.pop("resizeTimeout", None)
     pool.doc["autoScaleFormula"] = formula or pool.doc["autoScaleFormula"]
-    present = pool.doc.get("autoScaleEvaluationInterval") or autoscale.DEFAULT_INTERVAL
+    present = pool.doc.get("autoScaleEvaluationInterval") or QUARTER
     pool.doc["autoScaleEvaluationInterval"] = interval or present
     pool.extra["enabledAt"] = now().timestamp()
     autoscale.start(state, pool)
@@ -202,7 +199,7 @@ def disable_autoscale(state: State, pool: Pool, timeout: str | None = None) -> N
     autoscale.stop(pool)
     for name in ("autoScaleFormula", "autoScaleEvaluationInterval", "autoScaleRun"):
         pool.doc.pop(name, None)
-    pool.doc.update(enableAutoScale=False, resizeTimeout=timeout or allocation.DEFAULT_TIMEOUT)
+    pool.doc.update(enableAutoScale=False, resizeTimeout=timeout or QUARTER)
     state.save_pool(pool)
 
 

@@ -14,6 +14,7 @@ from batchkit.local.batch.state.model import Job, Schedule
 from batchkit.local.batch.state.state import State, log
 from batchkit.local.wire import clock
 from batchkit.local.wire.checks import check_durations, check_id
+from batchkit.local.wire.defaults import fill
 from batchkit.local.wire.errors import BatchError, bad_value, error
 from batchkit.local.wire.formats import Json, moment, seconds, stamp, touch
 from batchkit.local.wire.job_checks import check_job
@@ -45,7 +46,7 @@ def create(state: State, body: Json) -> Schedule:
 
 def _document(state: State, body: Json) -> Json:
     doc: Json = {
-        **{key: value for key, value in body.items() if value is not None},
+        **fill(body, "BatchJobScheduleCreateOptions"),
         "url": f"{state.url}/jobschedules/{body['id']}",
         "creationTime": stamp(),
         "executionInfo": {"nextRunTime": (body.get("schedule") or {}).get("doNotRunUntil") or stamp()},
@@ -163,7 +164,7 @@ def change(state: State, schedule: Schedule, fresh: Json, gone: tuple[str, ...] 
         BatchError: a value that does not hold.
     """
     check(fresh)
-    before = schedule.doc.get("schedule")
+    before, fresh = schedule.doc.get("schedule"), fill(fresh, "BatchJobScheduleUpdateOptions")
     for name in gone:
         schedule.doc.pop(name, None)
     for name in ("schedule", "jobSpecification", "metadata"):

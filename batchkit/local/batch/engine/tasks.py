@@ -56,7 +56,7 @@ def change(state: State, job: Job, task: Task, constraints: Json) -> None:
     if task.state == "completed":
         raise error("TaskCompleted")
     check_constraints(constraints)
-    task.doc["constraints"] = ledger.constraints(constraints)
+    task.doc["constraints"] = ledger.constraints(job, constraints)
     touch(task.doc)
     state.store.save_task(job.id, task)
 

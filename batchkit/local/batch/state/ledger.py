@@ -14,29 +14,26 @@ from batchkit.local.batch.state.model import Job
 from batchkit.local.batch.state.orders import Result
 from batchkit.local.batch.state.state import State
 from batchkit.local.batch.state.store import Task
+from batchkit.local.wire.defaults import fill
 from batchkit.local.wire.errors import exit_failure
-from batchkit.local.wire.formats import UNLIMITED, Json, stamp, touch
+from batchkit.local.wire.formats import Json, stamp, touch
 
 _CLEARED: Json = dict.fromkeys(("startTime", "endTime", "exitCode", "failureInfo", "containerInfo"))
-WEEK = "P7D"  # how long a finished task's files stay, unless it says otherwise
 
 
-def constraints(*lists: Json | None) -> Json:
-    """Return a task's constraints, defaults filled in; later lists win."""
-    known = {"maxWallClockTime": UNLIMITED, "retentionTime": WEEK, "maxTaskRetryCount": 0}
-    given = {key: value for entries in lists for key, value in (entries or {}).items() if value is not None}
-    return known | {key: given[key] for key in known if key in given}
+def constraints(job: Job, given: Json) -> Json:
+    """Return a task's constraints; one that names no number of retries is tried as often as its job says."""
+    retries = (job.doc.get("constraints") or {}).get("maxTaskRetryCount", 0)
+    return {"maxTaskRetryCount": retries, **fill(given, "BatchTaskConstraints")}
 
 
 def new_document(state: State, job: Job, body: Json) -> Json:
     """Return the document of a task as it is first kept."""
     doc = {
-        "requiredSlots": 1,
-        "userIdentity": {"autoUser": {"scope": "pool", "elevationLevel": "nonadmin"}},
-        **{key: value for key, value in body.items() if value is not None},
+        **fill(body, "BatchTaskCreateOptions"),
         "url": f"{state.url}/jobs/{job.id}/tasks/{body['id']}",
         "creationTime": stamp(),
-        "constraints": constraints(job.doc.get("constraints"), body.get("constraints")),
+        "constraints": constraints(job, body.get("constraints") or {}),
         "executionInfo": {"retryCount": 0, "requeueCount": 0},
     }
     touch(doc)
@@ -113,8 +110,10 @@ def _ending(task: Task, result: Result) -> Json:
     reason = result.failure
     if reason is None and not result.good:
         reason = exit_failure(result.exit_code)
-    info: Json = {"exitCode": result.exit_code, "failureInfo": reason, "endTime": stamp()}
-    info["startTime"] = task.execution.get("startTime") or stamp()
+    ended = stamp()
+    info: Json = {"exitCode": result.exit_code, "failureInfo": reason, "endTime": ended}
+    if result.before and not task.execution.get("startTime"):
+        info["startTime"] = ended  # it got no further than its files; one that its user ended never started
     return info | ({"containerInfo": result.container} if result.container else {})
 
 
