@@ -8,8 +8,9 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
+import azure.mgmt.batch.models as am
 import pytest
-from batch_clients import AGENT, IMAGE, Azure
+from batch_clients import AGENT, ARM, IMAGE, Azure, arm_pool
 from starlette.requests import Request
 from virtual import Engine, play
 
@@ -171,6 +172,21 @@ def test_over_https_nothing_secret_comes_back_and_headers_are_the_service_s(azur
         if made.status_code == 201:
             assert made.headers["DataServiceId"] == made.headers["Location"] == shown.json()["url"]
     assert "DataServiceId" not in made.headers  # a refusal
+
+
+def test_resource_manager_s_pools_keep_no_secrets_and_its_own_words(azure: Azure) -> None:
+    pool = arm_pool()
+    pool.properties.user_accounts = [am.UserAccount(name="u", password=SECRET, elevation_level="NonAdmin")]
+    pool.properties.start_task = am.StartTask(command_line="c")
+    made = azure.arm.pool.create(*ARM, "worded", pool)
+    [user] = made.properties.user_accounts
+    assert (user.password, user.elevation_level) == (None, "NonAdmin")
+    start = made.properties.start_task
+    assert (start.user_identity.auto_user.scope, start.wait_for_success) == ("Pool", True)
+    machine = made.properties.deployment_configuration.virtual_machine_configuration
+    assert machine.container_configuration.type == "DockerCompatible"
+    azure.arm.pool.create(*ARM, "worded", pool)  # unchanged: nothing that is fixed is taken for another
+    assert SECRET not in azure.get(f"/pools/worded?api-version={NEWEST}").text
 
 
 @pytest.mark.parametrize("named", ["timeOut", "timeout"])

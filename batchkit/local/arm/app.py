@@ -24,7 +24,7 @@ from batchkit.local.resources.answers import body_of, reply
 from batchkit.local.resources.site import Site
 from batchkit.local.tokens import ARM_AUDIENCE, AuthenticationFailed
 from batchkit.local.wire.checks import check_targets
-from batchkit.local.wire.defaults import QUARTER
+from batchkit.local.wire.defaults import QUARTER, fill
 from batchkit.local.wire.errors import BatchError, error
 from batchkit.local.wire.formats import Json
 from batchkit.local.wire.hangup import Dropped, Hangup
@@ -199,8 +199,9 @@ async def patch_pool(site: Site, request: Request) -> Response:
 def _changed(site: Site, pool: Pool, body: Json, request: Request) -> Response:
     pools.check_usable(pool)
     properties = body.get("properties") or {}
-    _refuse_immutable(pool, properties)
-    fresh = {key: properties[key] for key in _CHANGED if properties.get(key) is not None}
+    named = shapes.to_data_plane(pool.id, {**properties, "scaleSettings": None})
+    _refuse_immutable(pool, named)
+    fresh = {key: named[key] for key in _CHANGED if named.get(key) is not None}
     if body.get("identity"):
         fresh["identity"] = shapes.identity_to_data_plane(body["identity"])
     scale = _scale(properties)
@@ -210,10 +211,10 @@ def _changed(site: Site, pool: Pool, body: Json, request: Request) -> Response:
     return _shown(pool, request)
 
 
-def _refuse_immutable(pool: Pool, properties: Json) -> None:
-    shown = shapes.to_data_plane(pool.id, {**properties, "scaleSettings": None})
+def _refuse_immutable(pool: Pool, named: Json) -> None:
+    filled, present = (fill(doc, "BatchPoolCreateOptions") for doc in (named, pool.doc))
     for key in ("vmSize", "virtualMachineConfiguration"):
-        if shown.get(key) is not None and shown[key] != pool.doc.get(key):
+        if key in filled and filled[key] != present.get(key):
             text = f"The property {key} of an existing pool cannot be changed: make a new pool."
             raise error("PropertyCannotBeUpdated", text, 400)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from batchkit.local.arm.words import in_arm_words
 from batchkit.local.batch.engine.pools import view
 from batchkit.local.batch.state.model import Pool
 from batchkit.local.resources.catalogue import identity_ids
 from batchkit.local.wire.errors import bad_value, missing
 from batchkit.local.wire.formats import Json
+from batchkit.local.wire.schema import read
 
 _SAME = ("displayName", "vmSize", "networkConfiguration", "taskSlotsPerNode", "userAccounts", "metadata",
          "startTask", "mountConfiguration", "upgradePolicy")  # fmt: skip
@@ -31,17 +33,13 @@ def to_data_plane(name: str, properties: Json) -> Json:
     if properties.get("interNodeCommunication") is not None:
         body["enableInterNodeCommunication"] = properties["interNodeCommunication"] == "Enabled"
     if properties.get("taskSchedulingPolicy"):
-        body["taskSchedulingPolicy"] = _lowered(properties["taskSchedulingPolicy"])
+        body["taskSchedulingPolicy"] = properties["taskSchedulingPolicy"]
     body.update(scale_to_data_plane(properties.get("scaleSettings")))
-    return body
+    return read(body, "BatchPoolCreateOptions", strict=False)
 
 
 def _renamed(doc: Json, old: str, new: str) -> Json:
     return {new if key == old else key: value for key, value in doc.items()}
-
-
-def _lowered(doc: Json) -> Json:
-    return {key: value.lower() if isinstance(value, str) else value for key, value in doc.items()}
 
 
 def scale_to_data_plane(scale: Json | None) -> Json:
@@ -100,7 +98,7 @@ def to_arm(pool: Pool, resource_id: str) -> Json:
     """Return a pool as Resource Manager shows it."""
     doc = view(pool)
     properties: Json = {
-        **{key: doc[key] for key in _SAME if key in doc},
+        **{key: in_arm_words(doc[key], key) for key in _SAME if key in doc},
         "lastModified": doc["lastModified"],
         "creationTime": doc["creationTime"],
         "provisioningState": "Deleting" if doc["state"] == "deleting" else "Succeeded",
@@ -110,10 +108,10 @@ def to_arm(pool: Pool, resource_id: str) -> Json:
         "currentDedicatedNodes": doc["currentDedicatedNodes"],
         "currentLowPriorityNodes": doc["currentLowPriorityNodes"],
         "interNodeCommunication": "Enabled" if doc["enableInterNodeCommunication"] else "Disabled",
-        "taskSchedulingPolicy": {"nodeFillType": doc["taskSchedulingPolicy"]["nodeFillType"].capitalize()},
+        "taskSchedulingPolicy": in_arm_words(doc["taskSchedulingPolicy"]),
         "deploymentConfiguration": {
-            "virtualMachineConfiguration": _renamed(
-                doc["virtualMachineConfiguration"], "nodeAgentSKUId", "nodeAgentSkuId"
+            "virtualMachineConfiguration": in_arm_words(
+                _renamed(doc["virtualMachineConfiguration"], "nodeAgentSKUId", "nodeAgentSkuId")
             )
         },
         "scaleSettings": _scale(doc, pool),
