@@ -18,7 +18,7 @@ from typer.core import TyperCommand
 
 from batchkit import settings
 from batchkit.autoscale import cli as autoscale_cli
-from batchkit.errors import BatchkitError, ParameterError, SettingsError
+from batchkit.errors import BatchkitError, ParameterError, PlanError, SettingsError
 from batchkit.provision import cli as provision_cli
 
 LOCAL_SPEED = "60"
@@ -100,7 +100,7 @@ def main() -> None:
     """Run the command line, and end with one line and an exit code whatever went wrong."""
     try:
         app()
-    except (ParameterError, SettingsError) as error:
+    except (ParameterError, PlanError, SettingsError) as error:
         _fail(error, 2)
     except BatchkitError as error:
         _fail(error, 1)

@@ -76,11 +76,19 @@ class Manifest:
 
     @classmethod
     def from_json(cls, data: bytes) -> Manifest:
-        """Read a manifest back from its blob."""
-        document = json.loads(data)
-        document["inputs"] = [Input(**one) for one in document["inputs"]]
-        document["left_out"] = [LeftOut(**one) for one in document["left_out"]]
-        return cls(**document)
+        """Read a manifest back from its blob.
+
+        Raises PlanError when it is damaged, or written by another version.
+        """
+        try:
+            document = json.loads(data)
+            if document["schema_version"] != SCHEMA_VERSION:
+                raise ValueError(f"its schema_version is {document['schema_version']}, not {SCHEMA_VERSION}")
+            document["inputs"] = [Input(**one) for one in document["inputs"]]
+            document["left_out"] = [LeftOut(**one) for one in document["left_out"]]
+            return cls(**document)
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise PlanError(f"A data set's manifest cannot be read ({error}). Upload the data again.") from None
 
 
 def name_of(path: Path) -> str:
@@ -120,11 +128,14 @@ def read(session: Session, data: str, job_id: str = "") -> Manifest:
 
     Raises PlanError when it was never uploaded, or only in part.
     """
-    if job_id and (held := storage.read(session.outputs, f"{job_id}/data.json")):
-        return Manifest.from_json(held)
-    names = [data] if _NAME.fullmatch(data) else []
-    for name in [*names, name_of(Path(data))]:
-        if found := storage.read(session.inputs, f"{name}{_MANIFEST}"):
+    names = [*([data] if _NAME.fullmatch(data) else []), name_of(Path(data))]
+    if job_id and (stored := storage.read(session.outputs, f"{job_id}/data.json")) is not None:
+        held = Manifest.from_json(stored)
+        if held.name not in names:
+            raise PlanError(differs(job_id, "data", f"{held.name} ({len(held.inputs)} files)", data))
+        return held
+    for name in names:
+        if (found := storage.read(session.inputs, f"{name}{_MANIFEST}")) is not None:
             return Manifest.from_json(found)
     raise PlanError(
         f"There is no data {data!r}, or its upload did not end. Upload it with notebook 02. "

@@ -23,6 +23,8 @@ _PATH_LIMIT = 3000  # bytes: a path has 4,096 on Linux, and the node's own folde
 _SEGMENT_LIMIT = 255  # bytes, of every common file system
 _WRITING = len(".") + len(REPORT) + len(".part")  # what a report's name adds to its input's while it comes down
 
+_OF_A_RUN = {"run.json", "report.html"}  # what a run leaves in its folder, which may lie below the data
+
 _KINDS = {
     stat.S_ISFIFO: "a named pipe",
     stat.S_ISSOCK: "a socket",
@@ -71,19 +73,25 @@ def report_name(name: str) -> str:
     return _stem(name) + REPORT
 
 
-def unsafe(name: str) -> str | None:
-    """Why a name cannot go the whole way to a node and back as a report, or None when it can."""
+def escapes(name: str) -> str | None:
+    """Why a name is no plain path below a folder, or None when it is one."""
     segments = name.split("/")
     if any(ord(c) < 32 or c in "\\\x7f" or 0xD800 <= ord(c) <= 0xDFFF for c in name):
         return "holds a backslash, a control character or half a character"
+    if "" in segments:
+        return "begins or ends with / or holds //"
+    return "holds a . or .. segment" if {".", ".."} & set(segments) else None
+
+
+def unsafe(name: str) -> str | None:
+    """Why a name cannot go the whole way to a node and back as a report, or None when it can."""
+    segments = name.split("/")
+    if reason := escapes(name):
+        return reason
     if len(name) > _NAME_LIMIT:
         return f"is longer than {_NAME_LIMIT} characters"
     if len(name.encode()) > _PATH_LIMIT:
         return f"is longer than {_PATH_LIMIT} bytes, which a node's file system cannot hold"
-    if "" in segments:
-        return "begins or ends with / or holds //"
-    if {".", ".."} & set(segments):
-        return "holds a . or .. segment"
     if any(len(segment.encode()) > _SEGMENT_LIMIT for segment in segments):
         return f"has a segment over {_SEGMENT_LIMIT} bytes"
     if len(_stem(segments[-1]).encode()) + _WRITING > _SEGMENT_LIMIT:
@@ -134,6 +142,9 @@ def _walk(
         entries = sorted(folder.iterdir(), key=lambda entry: entry.name)
     except OSError as error:
         yield prefix or ".", folder, (f"a folder that cannot be read ({error.strerror})", "left_out")
+        return
+    if prefix and {entry.name for entry in entries} >= _OF_A_RUN:
+        yield prefix, folder, ("a run's folder", "left_out")
         return
     above = (*above, (here.st_dev, here.st_ino))
     for entry in entries:

@@ -59,8 +59,7 @@ def summary(session: Session, job_id: str) -> Report:
     data = storage.read(session.outputs, f"{job_id}/summary.json")
     if data is None:
         raise JobError(f"Job {job_id} has no summary.json. {_why_no_summary(session, job_id)}")
-    document: Report = json.loads(data)
-    return document
+    return _report(data, job_id)
 
 
 def fetch(session: Session, job_id: str, target: Path) -> list[Report]:
@@ -95,7 +94,7 @@ class _Fate:
         self.reported = {one.name for one in plan.inputs if report_name(one.name) in there}
         merged = storage.read(session.outputs, f"{plan.job_id}/summary.json")
         self.merged = merged is not None
-        source = json.loads(merged)["source"] if merged else {}
+        source = _report(merged, plan.job_id)["source"] if merged else {}
         asked = set(source.get("rejected", ())) if merged else self.reported
         self.rejected = _rejections(session, folder, sorted(asked & self.reported))
         self.unmerged = set(source.get("missing", ()))
@@ -110,10 +109,18 @@ class _Fate:
         if name not in self.reported:
             return "missing", self._why_missing(task)
         if not self.merged and name not in self.rejected:
-            return "missing", "has a report, but the job has no summary: its last task, the merge, did not end well"
+            return "missing", f"has a report, but the job has no summary yet: {self._state_of_merge()}"
         if name in self.unmerged:
             return "missing", f"has a report, but the summary lacks it: {self._end_of(task)}"
         return ("rejected", self.rejected[name]) if name in self.rejected else ("processed", "")
+
+    def _state_of_merge(self) -> str:
+        if self.tasks.empty:
+            return "its tasks are gone"
+        last = self.tasks.iloc[-1]
+        if last["state"] != "completed":
+            return f"its last task, the merge, is {last['state']}"
+        return f"its last task, the merge, ended without one ({last['reason'] or 'no reason given'})"
 
     def _why_missing(self, task: Task) -> str:
         gone = [one.name for one in task.inputs if one.name in self.changes and one.name not in self.reported]
@@ -174,6 +181,22 @@ def _rejections(session: Session, folder: str, names: list[str]) -> dict[str, st
     return {name: str(rejection["reason"]) for name, rejection in found.items() if rejection}
 
 
+def _report(data: bytes, job_id: str) -> Report:
+    """A summary as it is stored.
+
+    Raises JobError when it is none.
+    """
+    try:
+        document: Report = json.loads(data)
+        return document if {"source", "status"} <= document.keys() else _no_summary(job_id)
+    except (ValueError, AttributeError):
+        return _no_summary(job_id)
+
+
+def _no_summary(job_id: str) -> Report:
+    raise JobError(f"summary.json of job {job_id} is damaged or not the worker's. Submit again with a new job_id.")
+
+
 def files(reports: list[Report]) -> pd.DataFrame:
     """One row a report: file, status, reason, bytes, seconds, transactions, valid, revenue."""
     return pd.DataFrame([_file_row(report) for report in reports]).sort_values("file", ignore_index=True)
@@ -187,7 +210,7 @@ def tasks(session: Session, job_id: str) -> pd.DataFrame:
     with explain(f"list the tasks of {job_id}"):
         rows = _or_none(lambda: [_task_row(task) for task in session.batch.list_tasks(job_id)]) or []
     frame = pd.DataFrame(rows, columns=TASK_COLUMNS)
-    return frame.sort_values("task", key=lambda ids: ids.astype(int), ignore_index=True)
+    return frame.sort_values("task", key=lambda ids: pd.to_numeric(ids, errors="coerce"), ignore_index=True)
 
 
 def timeline(tasks: pd.DataFrame) -> pd.DataFrame:

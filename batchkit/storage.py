@@ -11,11 +11,12 @@ import pandas as pd
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob import BlobProperties, ContainerClient
 
-from batchkit.errors import explain
+from batchkit.errors import BatchkitError, explain
 from batchkit.files import replacing
-from batchkit.inputs import unsafe
+from batchkit.inputs import escapes
 from batchkit.progress import progress
 from batchkit.session import Session
+from batchkit.text import plain
 
 THREADS = 8
 
@@ -45,14 +46,16 @@ def listed(container: ContainerClient, prefix: str) -> dict[str, BlobProperties]
 def download(container: ContainerClient, prefix: str, target: Path) -> list[Path]:
     """Download every blob below `prefix` (a folder, without its final /) into `target`; returns the files.
 
-    A file is written under a temporary name and renamed, so what is there is whole.
+    A file is written under a temporary name and renamed, so what is there is whole. Raises BatchkitError when a name
+    is no path below `target`.
     """
     names = listed(container, f"{prefix}/")
     with explain(f"download {prefix}/"):
         paths = {name: target / name.removeprefix(f"{prefix}/") for name in names}
-        safe = {name: path for name, path in paths.items() if not unsafe(name.removeprefix(f"{prefix}/"))}
-        in_parallel(lambda name: _get_file(container, name, safe[name]), safe, "Downloading")
-    return list(safe.values())
+        if strange := [name for name in paths if escapes(name.removeprefix(f"{prefix}/"))]:
+            raise BatchkitError(f"{len(strange)} blobs have names that are no paths here, such as {plain(strange[0])}.")
+        in_parallel(lambda name: _get_file(container, name, paths[name]), paths, "Downloading")
+    return list(paths.values())
 
 
 def read(container: ContainerClient, name: str) -> bytes | None:

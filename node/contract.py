@@ -70,6 +70,10 @@ REQUIRED_FIELDS = (
 ANOMALY_TYPES = ("high_value", "duplicate_transaction_id", "high_quantity", "frequent_customer", "total_mismatch")
 
 
+# What a run leaves in its folder; one that lies below the data is no data.
+RUN_FILES = frozenset({"run.json", "report.html"})
+
+
 class WorkerError(Exception):
     """What the user can put right: one or two lines that say what happened, to what, and what to do."""
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from batchkit import inputs, jobs, results, session
+from batchkit import datasets, inputs, jobs, results, session
 from batchkit.errors import JobError, ParameterError
 from batchkit.headless import parameters
 from batchkit.headless.record import Order
@@ -64,10 +64,14 @@ def order(
 def on_lasting_azure(made: Order, asked: Sequence[str], words: Sequence[str]) -> Order:
     """The same order where the service outlives the run: one can come back, and a job that exists is gone on with.
 
-    `asked` are the names of the parameters that a person gave.
+    `asked` are the names of the parameters that a person gave. Raises PlanError when one of them is not what the
+    stored plan of the job says.
     """
     back = shlex.join(["batchkit", "run", "-p", "job_id", made.run_id, *_without_parameters(words)])
-    there = "job_id" in asked and "data" not in asked and _has_plan(made.run_id)
+    known = "job_id" in asked and _has_plan(made.run_id)
+    if known:
+        _hold_to_plan(made, asked)  # before anything of an earlier run of this id is written over
+    there = known and "data" not in asked
     paths = [path for path in made.notebooks if not (there and path.name.startswith(_BEFORE_A_JOB))]
     values = {name: mine | ({"data": ""} if there and "data" in mine else {}) for name, mine in made.parameters.items()}
     return replace(made, notebooks=paths, parameters=values, data="" if there else made.data, back=back)
@@ -89,6 +93,8 @@ def check(asked: Mapping[str, Any]) -> None:
 
     Raises ParameterError.
     """
+    if "data" in asked and not str(asked["data"]).strip():
+        raise ParameterError("Parameter data is empty. Name a folder, or leave it out for the real data.")
     for name, value in asked.items():
         if value and name == "data" and parameters.is_path(name, value):
             inputs.find(Path(value))
@@ -120,6 +126,19 @@ def _check_rules(path: Path) -> None:
     if done.returncode == 2:
         said = done.stderr.strip().splitlines()[-1].removeprefix("node: ")
         raise ParameterError(f"rules_file {path}: {said}")
+
+
+def _hold_to_plan(made: Order, asked: Sequence[str]) -> None:
+    given = {name: value for mine in made.parameters.values() for name, value in mine.items() if name in asked}
+    connection = session.connect()
+    jobs.plan(
+        connection,
+        made.run_id,
+        rules=jobs.rules_of(str(given.get("rules_file") or "")),
+        files_per_task=given.get("files_per_task") or None,
+    )
+    if "data" in given:
+        datasets.read(connection, str(given["data"]), made.run_id)
 
 
 def _has_plan(job_id: str) -> bool:

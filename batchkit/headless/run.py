@@ -113,7 +113,11 @@ def _never_sent(order: Order, troubles: Sequence[Trouble]) -> list[dict[str, Any
         found = inputs.find(Path(order.data)) if os.path.isabs(order.data) else inputs.Found()
     except BatchkitError:
         return []
-    sent = [{"name": inputs.printable(name), "state": "missing", "reason": why} for name in found.files]
+    sent = [
+        {"name": inputs.printable(name), "state": "refused" if (reason := inputs.unsafe(name)) else "missing",
+         "reason": reason or why}
+        for name in found.files
+    ]  # fmt: skip
     return sent + [{"name": e.name, "state": e.state, "reason": e.reason} for e in found.left_out]
 
 

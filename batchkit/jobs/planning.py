@@ -102,15 +102,18 @@ class Plan:
     def from_json(cls, data: bytes) -> Plan:
         """Read a plan back from its blob.
 
-        Raises PlanError when it was written by another version.
+        Raises PlanError when it is damaged, or written by another version.
         """
-        document = json.loads(data)
-        if document.get("schema_version") != SCHEMA_VERSION:
-            found = document.get("schema_version")
-            raise PlanError(f"The plan has schema_version {found}, not {SCHEMA_VERSION}: take a new job_id.")
-        document["tasks"] = [Task(t["id"], t["group"], [Input(**b) for b in t["inputs"]]) for t in document["tasks"]]
-        document["excluded"] = [LeftOut(**one) for one in document["excluded"]]
-        return cls(**document)
+        try:
+            document = json.loads(data)
+            if document["schema_version"] != SCHEMA_VERSION:
+                raise ValueError(f"its schema_version is {document['schema_version']}, not {SCHEMA_VERSION}")
+            listed = document["tasks"]
+            document["tasks"] = [Task(t["id"], t["group"], [Input(**b) for b in t["inputs"]]) for t in listed]
+            document["excluded"] = [LeftOut(**one) for one in document["excluded"]]
+            return cls(**document)
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise PlanError(f"The stored plan cannot be read ({error}). Take a new job_id.") from None
 
     def agreeing(self, given: Given) -> Plan:
         """Return the stored plan for a caller who gave that.
@@ -144,7 +147,7 @@ def plan(
     """
     given = Given(data.digest if data else None, rules, files_per_task)
     image = session.settings.azure.acr.image
-    if stored := storage.read(session.outputs, f"{job_id}/plan.json"):
+    if (stored := storage.read(session.outputs, f"{job_id}/plan.json")) is not None:
         there = Plan.from_json(stored).agreeing(given)
         return there if there.worker == image else replace(there, notes=(_other_worker(there, image),))
     if data is None:

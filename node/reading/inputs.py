@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from node.contract import INPUT_ENDINGS, RejectedFile, UsageError, kind_left_out, left_out, report_name
+from node.contract import INPUT_ENDINGS, RUN_FILES, RejectedFile, UsageError, kind_left_out, left_out, report_name
 
 Identity = tuple[int, int] | None  # of a folder: its device and number, whatever it is called
 WALKED = "folder named like an input, walked as a folder"
@@ -142,6 +142,9 @@ class Walk:
                 if not prefix:
                     raise
                 self.others[f"unreadable folder ({prefix[:-1]}: {error.strerror})"] += 1
+                continue
+            if prefix and RUN_FILES.issubset(names):
+                self.others["folder of a run"] += 1
                 continue
             for name in names:
                 yield from self.entry(folder / name, prefix + name, above)

@@ -21,6 +21,7 @@ MAX_TEXT = 80
 def notes(part: Part, amounts: Amounts) -> list[str]:
     """The warnings, the gravest first."""
     found = (
+        nothing_valid(part),
         nothing_counts(part),
         several_currencies(amounts),
         nearly_counted(part, amounts),
@@ -29,6 +30,15 @@ def notes(part: Part, amounts: Amounts) -> list[str]:
         nearly_equal(part.tables.get("categories", {})),
     )
     return [text for text in found if text]
+
+
+def nothing_valid(part: Part) -> str | None:
+    """There are transactions, but all of them are invalid."""
+    total, valid = part.counts.get("total_transactions", 0), part.counts.get("valid_transactions", 0)
+    if not total or valid:
+        return None
+    broken = {name: row[0] for name, row in part.tables.get("errors", {}).items()}
+    return f"none of the {total} transactions is valid; rules that they break: {with_counts(broken)}"
 
 
 def nothing_counts(part: Part) -> str | None:

@@ -21,6 +21,8 @@ def merge(folder: Path, output: Path, plan: Path | None = None, tables: Path | N
         WorkerError: there is no partial, or one cannot be read.
     """
     started = time.perf_counter()
+    if output.is_dir():
+        raise UsageError(f"{output} is a folder; name a file for the report.")
     planned = None if plan is None else planned_names(plan)
     total = merged_part(folder, output)
     if output.suffix == PARTIAL_SUFFIX:
@@ -81,6 +83,8 @@ def merged_report(total: Part, planned: list[str] | None, seconds: float) -> Jso
     names = sorted(source.name for source in total.sources)
     rejected = sorted(source.name for source in total.sources if source.rejection is not None)
     warn_of_repeated(total, names)
+    for name in sorted(set(names) - set(planned)) if planned is not None else ():
+        total.warnings.append((name, "is not in the plan, but counts"))
     source: Json = {
         "files": len(names),
         "bytes": sum(entry.bytes for entry in total.sources),

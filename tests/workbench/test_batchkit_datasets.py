@@ -93,6 +93,8 @@ def test_a_job_is_held_to_the_data_of_its_upload(session, tmp_path):
     theirs = datasets.upload(session, tmp_path, "shared", job_id="held-2")
     assert datasets.read(session, "shared", "held-1") == ours
     assert datasets.read(session, "shared", "held-2") == datasets.read(session, "shared") == theirs
+    with pytest.raises(PlanError, match="Job held-1 exists with other data: shared"):
+        datasets.read(session, "other", "held-1")
     with pytest.raises(PlanError, match=r"Job held-1 exists with other data: shared \(4 files\)"):
         datasets.upload(session, tmp_path, "shared", job_id="held-1")
 
@@ -136,3 +138,19 @@ def test_names_for_data_are_plain(session, tmp_path, name):
             datasets.upload(session, tmp_path, name)
     else:
         assert datasets.upload(session, tmp_path, name).name == datasets.name_of(tmp_path)
+
+
+@pytest.mark.parametrize("stored", [b"", b"{", b"[]", b"{}", b'{"schema_version": 99}', b"\xff"])
+def test_a_manifest_that_is_damaged_or_newer_is_one_line(session, stored):
+    storage.write(session.inputs, "damaged.manifest.json", stored)
+    with pytest.raises(PlanError, match="manifest cannot be read"):
+        datasets.read(session, "damaged")
+
+
+def test_the_longest_report_name_comes_down_and_a_strange_one_is_said(session, tmp_path):
+    longest = "n" * 232 + ".report.json"
+    session.outputs.upload_blob(f"down/reports/{longest}", b"{}")
+    assert [path.name for path in storage.download(session.outputs, "down/reports", tmp_path)] == [longest]
+    session.outputs.upload_blob("down/reports/a//b.json", b"{}")
+    with pytest.raises(BatchkitError, match="1 blobs have names that are no paths"):
+        storage.download(session.outputs, "down/reports", tmp_path)

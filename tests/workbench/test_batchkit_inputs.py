@@ -34,6 +34,9 @@ def folder(tmp_path):
     (tmp_path / "linked.json").symlink_to("a.json")
     (tmp_path / "sub/up").symlink_to(tmp_path)
     (tmp_path / "link").symlink_to("sub")
+    (tmp_path / "runs/one").mkdir(parents=True)
+    for name in ("run.json", "report.html", "summary.json"):
+        (tmp_path / "runs/one" / name).write_text("{}")
     return tmp_path
 
 
@@ -63,6 +66,7 @@ def test_every_name_in_a_folder_is_an_input_or_left_out_with_a_reason(folder):
         "x.json": "a folder named like an input; what is in it counts",
         "link/up": "a link back to a folder above it",
         "sub/up": "a link back to a folder above it",
+        "runs/one/": "a run's folder",
     }
     assert {one.state for one in found.left_out} == {"left_out"}
 

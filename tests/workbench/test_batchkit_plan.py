@@ -188,3 +188,11 @@ def test_only_what_was_given_is_compared_with_the_stored_plan():
         with pytest.raises(PlanError, match=named) as raised:
             plan.agreeing(other)
         assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "stored", [b"", b"{", b"[]", b"{}", b'{"schema_version": 1}', b'{"schema_version": 2}', b"\xff"]
+)
+def test_a_plan_that_is_damaged_or_of_another_version_is_one_line(stored):
+    with pytest.raises(PlanError, match="stored plan cannot be read"):
+        Plan.from_json(stored)

@@ -191,7 +191,7 @@ def reference(files: Any, settings: Any = None, merged: Any = False) -> Any:
     valid = [record for record in every if not is_refund(record, rules)]
     refunds = [record for record in every if is_refund(record, rules)]
     report = {
-        "warnings": warnings(files if merged else [], every, valid, rules),
+        "warnings": [*all_invalid(validation), *warnings(files if merged else [], every, valid, rules)],
         "validation": validation,
         "analytics": analyse(valid, refunds, rules),
         "anomalies": look_for_anomalies(valid, rules),
@@ -268,6 +268,13 @@ def first_ten(texts: Any) -> Any:
 
 def seen(table: Any) -> Any:
     return first_ten([f"{'Unknown' if n == 'Unknown' else quoted(n)} ({c})" for n, c in ranked(table).items()])
+
+
+def all_invalid(validation: Any) -> Any:
+    count = validation["total_transactions"]
+    if not count or validation["valid_transactions"]:
+        return []
+    return [f"none of the {count} transactions is valid; rules that they break: {seen(validation['error_counts'])}"]
 
 
 def warnings(files: Any, every: Any, valid: Any, rules: Any) -> Any:
