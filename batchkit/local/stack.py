@@ -79,7 +79,7 @@ async def start(
     service = create(config)
     await service.start()
     stack.push_async_callback(_bounded, service.stop)
-    identity = Identity(config.tokens, before.client_id, before.path_secret)
+    identity = Identity(config.tokens, before.client_id, before.path_secret.lower())
     servers = [
         Server(recorded(service.batch_app), batch, certificates),
         Server(recorded(service.arm_app), arm, certificates),
