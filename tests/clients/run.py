@@ -44,7 +44,7 @@ def main(names: list[str]) -> int:
 
 def run_each(program: Description) -> list[Row]:
     """Run a program once with each of its environments, and say how it went."""
-    if program.needs and not Path(os.environ.get(program.needs, "")).is_dir():
+    if program.needs and not os.path.isdir(os.environ.get(program.needs, "")):
         print(f"{program.name}: not found; it is on no registry, {program.needs}=DIR names the folder that has it")
         return [_row(program, packages, "not found") for packages in program.environments]
     return [run(program, packages) for packages in program.environments]
@@ -81,7 +81,7 @@ def inside(program: Description, made: environments.Environment, speed: str = SP
         try:
             done = subprocess.run(words, cwd=home, env=environment, timeout=SECONDS, check=False, **_JOINED)
         except subprocess.TimeoutExpired as late:
-            return 124, f"{late.stdout}\nnot ended after {SECONDS} seconds"
+            return 124, f"{str(late.stdout or b'', 'utf-8', 'replace')}\nnot ended after {SECONDS} seconds"
     return done.returncode, done.stdout
 
 
