@@ -20,8 +20,11 @@ _SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 def main(arguments: list[str]) -> int:
     """Run a local Azure as the arguments say; return the exit code."""
     early = _note_signals()
-    from batchkit.local.supervisor import supervise  # slow to import, and signals may come from now on
-
+    try:
+        from batchkit.local.supervisor import supervise  # slow to import, and signals may come from now on
+    except ModuleNotFoundError as error:
+        print(f"error: the local Azure needs {error.name}: pip install 'batchkit[local]'", file=sys.stderr)
+        return 1
     return supervise(_options(arguments), early)
 
 

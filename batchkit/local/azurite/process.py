@@ -15,6 +15,7 @@ import re
 import secrets
 import socket
 import ssl
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,7 +64,7 @@ async def start(location: Path, certificates: Certificates, mark: Mapping[str, s
         AzuriteError: it is not installed, or it ended or said nothing within a minute.
     """
     if not installed():
-        raise AzuriteError("Azurite is not installed here: run `python -m batchkit.local.azurite install`.")
+        raise AzuriteError(f"Azurite is not installed here: run `{sys.executable} -m batchkit.local.azurite install`.")
     key = base64.b64encode(secrets.token_bytes(64)).decode()
     process = await _spawn(location, certificates, _environment(mark, key), port if _free(port) else 0)
     try:
