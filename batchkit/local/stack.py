@@ -16,7 +16,7 @@ from batchkit.local import certificates as tls
 from batchkit.local import names
 from batchkit.local.azurite import process as azurite
 from batchkit.local.config import CONTAINERS, LocalConfig, SharedKey
-from batchkit.local.environment import handed_out
+from batchkit.local.environment import handed_out, storage_account
 from batchkit.local.folder import State
 from batchkit.local.guard import MARK
 from batchkit.local.identity import Identity
@@ -97,11 +97,10 @@ async def start(
         batch_port, arm_port, metadata_port = (bound.getsockname()[1] for bound in (batch, arm, metadata))
         now = replace(before, batch_port=batch_port, arm_port=arm_port, metadata_port=metadata_port)
         keep(state.folder, replace(now, blob_port=urlsplit(blobs.url).port or 0))
-    trust = await asyncio.to_thread(tls.bundle, certificates, os.environ)
-    environment = handed_out(config, identity, address(metadata), os.environ, options.show_storage_key)
-    environment = {"BATCHKIT_CA_BUNDLE": str(trust)} | environment
-    if options.azure_names:
-        environment = await _lead_names(stack, config) | environment
+    more = {"BATCHKIT_CA_BUNDLE": str(await asyncio.to_thread(tls.bundle, certificates, os.environ))}
+    more |= storage_account(config) if options.show_storage_key else {}
+    more |= await _lead_names(stack, config) if options.azure_names else {}
+    environment = handed_out(config, identity, address(metadata), os.environ, more)
     return Running(environment, _watch(blobs, servers))
 
 

@@ -98,9 +98,10 @@ def test_nothing_but_https_is_carried(there: dict[str, str], line: str) -> None:
 
 
 def test_a_name_is_no_way_past_the_checks(there: dict[str, str]) -> None:
-    with BatchClient(
-        BATCH, DefaultAzureCredential(), credential_scopes=["https://storage.azure.com/.default"]
-    ) as wrong, pytest.raises(HttpResponseError) as refused:
+    with (
+        BatchClient(BATCH, DefaultAzureCredential(), credential_scopes=["https://storage.azure.com/.default"]) as wrong,
+        pytest.raises(HttpResponseError) as refused,
+    ):
         list(wrong.list_pools())
     assert refused.value.status_code == 401
 
