@@ -54,6 +54,7 @@ bench-batch: $(READY)  ## the local Batch: 10,000 tasks run, calls at 1,000 to 1
 
 clients: $(READY)  ## programs that others wrote, unmodified, against the local Azure: ONLY=names, CLIENTS_SAMPLES=folder
 	@PYTHONPATH=tests $(BIN)/python -m clients.run $(ONLY)
+	@$(if $(ONLY),,$(BIN)/pytest -m longer tests/test_local_page.py)
 
 az: $(READY)  ## the az command line among them, by account key and by managed identity
 	@PYTHONPATH=tests $(BIN)/python -m clients.run az_by_key az_by_identity

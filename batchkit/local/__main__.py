@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
         usage="%(prog)s [--speed N] [--state DIR] [--allow-shared-key] [--show-storage-key] [--faults FILE] "
         "[--as-recorded] [--azure-names] [-- COMMAND...]",
         description="A local Azure Batch with its storage and identity, for Azure's own clients.",
+        epilog="docs/local-azure.md says how to point programs at it.",
         allow_abbrev=False,
     )
     parser.add_argument("--speed", type=_speed, default=1.0, metavar="N", help="divide the service's waits by N")

@@ -17,6 +17,7 @@ import sys
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from batchkit.local.azurite.process import AzuriteError
@@ -30,6 +31,7 @@ from batchkit.local.stack import Running, start
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PARENT_SECONDS = 0.5
 _GUARD_SECONDS = 15
+_PAGE = Path(__file__).with_name("local-azure.md")  # a link to docs/ in a checkout, a copy where it is installed
 
 
 def supervise(options: Options, early: Sequence[int] = ()) -> int:
@@ -178,7 +180,7 @@ def _show(environment: dict[str, str]) -> None:
         print("unset", *HIDDEN, flush=True)
     except BrokenPipeError:  # whoever reads has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    print("The local Azure is up; Ctrl-C stops it.", file=sys.stderr)
+    print(f"The local Azure is up; Ctrl-C stops it. How to point programs at it: {_PAGE.resolve()}", file=sys.stderr)
 
 
 def _fail(message: str, code: int) -> int:

@@ -54,6 +54,11 @@ def test_it_starts_around_a_command(alone: Path) -> None:
     assert said.startswith("https://127.0.0.1:")
 
 
+def test_its_page_comes_along(alone: Path) -> None:
+    [page] = alone.parent.glob("lib/python*/site-packages/batchkit/local/local-azure.md")
+    assert page.read_text() == (ROOT / "docs/local-azure.md").read_text()
+
+
 def test_other_commands_say_in_a_line_what_is_missing(alone: Path) -> None:
     said = run(alone / "batchkit", "run", code=1)
     assert said == "batchkit: this command needs typer, which is not installed: pip install 'batchkit[workbench]'\n"
