@@ -48,6 +48,7 @@ class Part(msgspec.Struct):
 
     schema_version: int = PARTIAL_VERSION
     rules: dict[str, Any] = {}
+    mapping: dict[str, Any] = {}
     sources: list[Source] = []
     warnings: list[tuple[str, str]] = []
     counts: dict[str, int] = {}

@@ -142,7 +142,7 @@ def wrong_types(batch: Batch) -> Iterator[Finding]:
 def missing_fields(batch: Batch, settings: Settings) -> Iterator[Finding]:
     """Required fields that are not there, null or empty; a part of a wrong type is not missing too."""
     for name in settings.required.fields():
-        rows = missing(batch, name)
+        rows = missing(batch, name) & ~marked(batch, batch.present.get(name, []))
         for wrong, excused in batch.wrong.items():
             if wrong == "transaction" or wrong == name or name.startswith(f"{wrong}."):
                 rows = rows & ~marked(batch, excused)
