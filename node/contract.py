@@ -6,7 +6,7 @@ Everything that reads or writes a report agrees on this page, which imports the 
 import stat
 
 SCHEMA_VERSION = 1  # of reports
-PARTIAL_VERSION = 2
+PARTIAL_VERSION = 3
 
 INPUT_ENDINGS = (".json",)
 # With a mapping: its format -> the endings of inputs, which may also be gzipped.

@@ -5,6 +5,7 @@ This is all that a reading process does, and it imports neither numpy nor pandas
 
 import os
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -51,8 +52,13 @@ class Outcome(msgspec.Struct):
 
     def note_unknown(self, names: Iterable[str]) -> None:
         """Count unknown keys."""
-        for name in names:
-            self.unknown[name] = self.unknown.get(name, 0) + 1
+        add_counts(self.unknown, Counter(names))
+
+
+def add_counts(counts: dict[str, int], more: dict[str, int]) -> None:
+    """Add plain counts."""
+    for name, count in more.items():
+        counts[name] = counts.get(name, 0) + count
 
 
 def read_tasks(tasks: list[Task], plan: Plan | None = None) -> Iterator[Columns]:
@@ -122,6 +128,7 @@ class Reading:
                 outcome.note_unknown(records.unknown)
                 outcome.count += 1
             else:
+                add_counts(outcome.unknown, self.plan.layout.unknown(records))
                 self.collector.add(outcome.number, outcome.count, records)
                 outcome.count += len(records)
             if len(self.collector) >= BATCH_ROWS:

@@ -6,12 +6,13 @@ from typing import Any
 import msgspec
 
 from node.contract import DOCUMENT_FIELDS, MAX_DEPTH
-from node.mapping.file import Mapping
+from node.mapping.file import ALL_NAMES, Mapping
 from node.mapping.lines import flattened
 from node.mapping.paths import EVERY, Steps, parse_path
 from node.mapping.sheets import Sheets, prefix_of
+from node.reading.learning import Types
 from node.reading.scan import skip_value
-from node.reading.transactions import Document, Repaired, Transaction, loose_json, repair, scrubbed
+from node.reading.transactions import Repaired, loose_json, repair, scrubbed
 
 
 class Loose(list[Any]):
@@ -46,25 +47,62 @@ class Layout:
         """A record that does not fit, read loosely; one nested too deep is not read at all."""
         raise NotImplementedError
 
+    def unknown(self, records: list[Any]) -> dict[str, int]:
+        """Dotted names of keys that the layout does not know -> how many of these decoded records have them."""
+        return {}
+
 
 class OurLayout(Layout):
-    """The contract's own layout."""
+    """The contract's own layout; with it, keys that the contract does not know are counted."""
 
     def __init__(self, extra: tuple[str, ...] = ()) -> None:
         self.extra = extra
-        self.decode_records = msgspec.json.Decoder(list[Transaction]).decode
-        decode, self.whole = msgspec.json.Decoder(Transaction).decode, msgspec.json.Decoder(Document).decode
-        self.decode_record = lambda data: [decode(data)]
+        self.may_learn = all(name in ALL_NAMES for name in extra)
+        self.types = Types()
+        self.compile()
+
+    def compile(self) -> None:
+        """Decoders of the types as they are now."""
+        many = msgspec.json.Decoder(list[self.types.transaction]).decode  # type: ignore[name-defined]
+        self.decode_records = self.checked(many) if self.types.rounds else many
+        self.one = msgspec.json.Decoder(self.types.transaction).decode
+        self.whole = msgspec.json.Decoder(self.types.document).decode
+
+    def checked(self, decode: Callable[[Any], list[Any]]) -> Callable[[Any], list[Any]]:
+        """Records whose further keys were looked at."""
+
+        def decoded(data: Any) -> list[Any]:
+            found = decode(data)
+            self.types.count(found)
+            return found
+
+        return decoded
+
+    def decode_record(self, data: Any) -> list[Any]:
+        """One record."""
+        found = [self.one(data)]
+        self.unknown(found)
+        return found
 
     def decode_document(self, data: Any) -> tuple[dict[str, Any], Records]:
         """A small file."""
         document = self.whole(data)
+        self.unknown(document.transactions)
         header = {name: getattr(document, name) for name in DOCUMENT_FIELDS if name != "transactions"}
         return header, document.transactions
 
+    def unknown(self, records: list[Any]) -> dict[str, int]:
+        """Keys that the contract does not know."""
+        return self.types.count(records) if self.types.rounds else {}
+
     def bad(self, text: str) -> Records:
-        """A record that does not fit."""
-        return repair(None) if too_deep(text) else repair(loose_json(text), self.extra)
+        """A record that does not fit; when it only has further keys, they are learned."""
+        if too_deep(text):
+            return repair(None)
+        found = repair(loose_json(text), self.extra)
+        if self.may_learn and found.unknown and not found.wrong and self.types.learn(found.unknown):
+            self.compile()
+        return found
 
 
 class MappedLayout(Layout):

@@ -26,9 +26,15 @@ class Source(msgspec.Struct, gc=False):
 
 
 class BadRecord(msgspec.Struct, gc=False, order=True):
-    """An invalid transaction; sorted by id, then by what is wrong, and only then by its place."""
+    """An invalid transaction; sorted by id, then by what is wrong, and only then by its place.
+
+    Attributes:
+        broken: each rule and its field.
+        errors: the same with values and limits.
+    """
 
     transaction_id: str
+    broken: list[str]
     errors: list[str]
     file: str
     index: int
