@@ -10,6 +10,8 @@ from pathlib import Path
 from node.contract import UsageError, WorkerError
 from node.files import one_line
 
+MAPPING = "a mapping file (TOML) for another layout, or the name of one that is shipped, like shopify"
+
 
 def parser() -> argparse.ArgumentParser:
     """All commands and their arguments."""
@@ -20,6 +22,7 @@ def parser() -> argparse.ArgumentParser:
     process.add_argument("paths", nargs="+", type=Path, metavar="PATH", help=what)
     process.add_argument("--output", required=True, type=Path, metavar="DIR", help="where the reports go")
     process.add_argument("--rules", type=Path, metavar="FILE", help="a rules file (TOML); see `rules`")
+    process.add_argument("--mapping", metavar="FILE|NAME", help=MAPPING)
     merge = commands.add_parser("merge", help="partials into one report")
     merge.add_argument("folder", type=Path, metavar="DIR", help="every *.partial below it")
     merge.add_argument("--output", required=True, type=Path, metavar="FILE", help="*.partial: write a partial again")
@@ -106,7 +109,9 @@ def run_process(options: argparse.Namespace) -> None:
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # no linear algebra here, so no threads for it
     gc.disable()
+    from node.mapping.file import load_mapping  # msgspec
     from node.settings import load_settings  # msgspec
     from node.work.process import process  # msgspec
 
-    process(options.paths, options.output, load_settings(options.rules, rule_names))
+    mapping = load_mapping(options.mapping) if options.mapping else None
+    process(options.paths, options.output, load_settings(options.rules, rule_names), mapping)
