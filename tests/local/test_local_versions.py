@@ -151,6 +151,15 @@ def test_the_newest_version_speaks_as_the_newest_client_does_and_older_ones_as_r
     assert (older["maxTasksPerNode"], "requiredSlots" in older, "taskSlotsPerNode" in older) == (2, False, False)
 
 
+def test_before_task_slots_a_job_s_counts_were_those_of_its_tasks_alone() -> None:
+    counts = {"active": 1, "running": 0, "completed": 2, "succeeded": 2, "failed": 0}
+    both = {"odata.metadata": "https://x/$metadata#taskcountsresult/@Element", "taskCounts": counts}
+    both["taskSlotCounts"] = counts
+    assert spoken(both, OLD, as_recorded=False) == both
+    older = {"odata.metadata": "https://x/$metadata#taskcounts/@Element", **counts}
+    assert spoken(both, "2020-03-01.11.0", as_recorded=False) == older
+
+
 def test_an_older_request_may_use_its_own_names() -> None:
     body = {"maxTasksPerNode": 4, "startTask": {"commandLine": "c", "runElevated": True}}
     taken = read(body, "BatchPoolCreateOptions", strict=False)

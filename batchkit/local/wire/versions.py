@@ -47,7 +47,7 @@ _SINCE = {
     "endpointConfiguration": "2017-09-01",
     "result": "2017-05-01",
 }
-_USER_SCOPE, _USER, _DISKS = "2019-06-01", "2017-01-01", "2024-07-01"
+_USER_SCOPE, _USER, _DISKS, _SLOTS = "2019-06-01", "2017-01-01", "2024-07-01", "2020-09-01"
 _NEW_NAMES = {old: new for _, old, new in _RENAMED}
 # As recorded; the object that holds the property where its name alone does not say which it is.
 _RECORDED = {
@@ -109,6 +109,8 @@ def _in_old_words(doc: Json, date: str) -> Json:
             doc = {(old if name == new else name): value for name, value in doc.items()}
     if date < _DISKS and "lun" in doc and "managedDisk" in doc:
         doc = {name: value for name, value in doc.items() if name != "managedDisk"} | doc["managedDisk"]
+    if date < _SLOTS and "taskCounts" in doc:
+        doc = {"odata.metadata": doc["odata.metadata"].replace("taskcountsresult", "taskcounts"), **doc["taskCounts"]}
     if date < _USER:
         return _before_users(doc)
     if date < _USER_SCOPE and "elevationLevel" in doc:
