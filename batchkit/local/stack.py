@@ -9,6 +9,7 @@ import os
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from socket import socket
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,7 +21,7 @@ from batchkit.local.environment import handed_out, storage_account
 from batchkit.local.folder import State
 from batchkit.local.guard import MARK
 from batchkit.local.identity import Identity
-from batchkit.local.kept import keep, recall
+from batchkit.local.kept import Reached, keep, recall
 from batchkit.local.options import Options
 from batchkit.local.proxy import Proxy, of_user
 from batchkit.local.record import recorded
@@ -55,16 +56,49 @@ async def start(
     Raises:
         AzuriteError: Azurite is missing or did not start.
     """
-    hosts = names.EVERYTHING if options.azure_names else ()
-    certificates = await asyncio.to_thread(tls.make, state.folder / ("tls-azure-names" if hosts else "tls"), hosts)
-    marked = {MARK: mark}
-    before = recall(state.folder)
+    marked, before = {MARK: mark}, recall(state.folder)
+    certificates = await asyncio.to_thread(_certificates, state, options)
     starting = asyncio.create_task(azurite.start(state.folder / "azurite", certificates, marked, before.blob_port))
     create = await asyncio.to_thread(_load_batch)  # its imports cost no time of their own this way
     blobs = await starting
     stack.push_async_callback(_bounded, blobs.stop)
-    batch, arm, metadata = (bind(port) for port in (before.batch_port, before.arm_port, before.metadata_port))
-    config = LocalConfig(
+    sockets = [bind(port) for port in (before.batch_port, before.arm_port, before.metadata_port)]
+    config = _config(state, options, before, blobs, sockets, certificates, marked)
+    await asyncio.to_thread(_make_containers, config)
+    service = create(config)
+    await service.start()
+    stack.push_async_callback(_bounded, service.stop)
+    identity = Identity(config.tokens, before.client_id, before.path_secret.lower())
+    servers = _servers(service, identity, sockets, certificates)
+    stack.push_async_callback(_stop_all, servers)
+    for server in servers:
+        await server.start()
+    if state.keep:
+        _keep(state, before, blobs, sockets)
+    more = {"BATCHKIT_CA_BUNDLE": str(await asyncio.to_thread(tls.bundle, certificates, os.environ))}
+    more |= storage_account(config) if options.show_storage_key else {}
+    more |= await _lead_names(stack, config) if options.azure_names else {}
+    environment = handed_out(config, identity, address(sockets[-1]), os.environ, more)
+    return Running(environment, _watch(blobs, servers))
+
+
+def _certificates(state: State, options: Options) -> tls.Certificates:
+    if options.azure_names:
+        return tls.make(state.folder / "tls-azure-names", names.EVERYTHING)
+    return tls.make(state.folder / "tls")
+
+
+def _config(
+    state: State,
+    options: Options,
+    before: Reached,
+    blobs: azurite.Azurite,
+    sockets: list[socket],
+    certificates: tls.Certificates,
+    marked: dict[str, str],
+) -> LocalConfig:
+    batch, arm, _ = sockets
+    return LocalConfig(
         speed=options.speed,
         state_dir=state.folder,
         batch_url=f"https://{address(batch)}",
@@ -80,28 +114,21 @@ async def start(
         keep=state.keep,
         mark=marked,
     )
-    await asyncio.to_thread(_make_containers, config)
-    service = create(config)
-    await service.start()
-    stack.push_async_callback(_bounded, service.stop)
-    identity = Identity(config.tokens, before.client_id, before.path_secret.lower())
-    servers = [
+
+
+def _servers(service: Any, identity: Identity, sockets: list[socket], certificates: tls.Certificates) -> list[Server]:
+    batch, arm, metadata = sockets
+    return [
         Server(recorded(service.batch_app), batch, certificates),
         Server(recorded(service.arm_app), arm, certificates),
         Server(identity.app(), metadata),
     ]
-    stack.push_async_callback(_stop_all, servers)
-    for server in servers:
-        await server.start()
-    if state.keep:
-        batch_port, arm_port, metadata_port = (bound.getsockname()[1] for bound in (batch, arm, metadata))
-        now = replace(before, batch_port=batch_port, arm_port=arm_port, metadata_port=metadata_port)
-        keep(state.folder, replace(now, blob_port=urlsplit(blobs.url).port or 0))
-    more = {"BATCHKIT_CA_BUNDLE": str(await asyncio.to_thread(tls.bundle, certificates, os.environ))}
-    more |= storage_account(config) if options.show_storage_key else {}
-    more |= await _lead_names(stack, config) if options.azure_names else {}
-    environment = handed_out(config, identity, address(metadata), os.environ, more)
-    return Running(environment, _watch(blobs, servers))
+
+
+def _keep(state: State, before: Reached, blobs: azurite.Azurite, sockets: list[socket]) -> None:
+    batch, arm, metadata = (bound.getsockname()[1] for bound in sockets)
+    now = replace(before, batch_port=batch, arm_port=arm, metadata_port=metadata)
+    keep(state.folder, replace(now, blob_port=urlsplit(blobs.url).port or 0))
 
 
 async def _lead_names(stack: contextlib.AsyncExitStack, config: LocalConfig) -> dict[str, str]:

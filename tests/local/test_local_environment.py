@@ -36,6 +36,29 @@ def local(*command: str, **environment: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(words, env=own | environment, capture_output=True, text=True, timeout=60, check=False)
 
 
+SIGN = """
+import os
+from azure.storage.blob import BlobClient, BlobServiceClient, generate_blob_sas
+trust = os.environ["BATCHKIT_CA_FILE"]
+text = os.environ["AZURE_STORAGE_CONNECTION_STRING"]
+with BlobServiceClient.from_connection_string(text, connection_verify=trust) as service:
+    blob = service.get_blob_client("batch-input", "x")
+    blob.upload_blob(b"there")
+    key, options = os.environ["AZURE_STORAGE_KEY"], {"permission": "r", "expiry": "2999-01-01T00:00:00Z"}
+    link = generate_blob_sas(os.environ["AZURE_STORAGE_ACCOUNT"], "batch-input", "x", account_key=key, **options)
+with BlobClient.from_blob_url(f"{blob.url}?{link}", connection_verify=trust) as linked:
+    print(linked.download_blob().readall().decode())
+"""
+
+
+def test_the_storage_key_is_shown_when_asked_for_alone() -> None:
+    words = [*LOCAL, "--show-storage-key", "--", sys.executable, "-c", SIGN]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "there\n", done.stderr
+    own = {name: "" for name in os.environ if name.startswith("AZURE_STORAGE_")}
+    assert "AZURE_STORAGE_KEY=" not in local("env", **own).stdout
+
+
 def test_proxies_and_other_identities_lead_neither_clients_nor_tasks_elsewhere() -> None:
     strange = {**dict.fromkeys(PROXIES, NOWHERE), **dict.fromkeys(HIDDEN, NOWHERE)}
     here = {"PYTHONPATH": str(Path(__file__).parents[1])}
