@@ -227,3 +227,23 @@ def test_a_wrong_mapping_is_one_line_that_names_the_key(wrong: str, named: str, 
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) <= 2
     assert not (tmp_path / "out").exists()
+
+
+def test_the_mapping_in_the_readme_is_read(tmp_path: Path):
+    readme = (Path(__file__).parents[2] / "node" / "README.md").read_text()
+    mine = readme.split("## Files of another layout")[1].split("```toml\n")[1].split("```")[0]
+    (tmp_path / "mine.toml").write_text(mine)
+    position = {"title": "Käse", "count": 2, "price": "1.234,50"}
+    order = {
+        "number": 7,
+        "paid_at": "05.03.2024 10:15",
+        "buyer": {"id": 1, "mail": "a@example.com"},
+        "amounts": {"gross": "2.469,00", "currency": "eur"},
+        "state": "paid",
+        "positions": [position],
+    }
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "shop.json").write_text(json.dumps({"data": [order]}))
+    summary = summary_of(tmp_path, "mine.toml")
+    assert summary["analytics"]["revenue_by_currency"] == {"EUR": 2469.0}
+    assert list(summary["analytics"]["revenue_by_day"]) == ["2024-03-05"]
