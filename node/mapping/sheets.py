@@ -25,7 +25,7 @@ class Sheets:
         notes: what the report warns of.
     """
 
-    def __init__(self, mapping: Mapping, wanted: Sequence[str]) -> None:
+    def __init__(self, mapping: Mapping, wanted: Sequence[str], whole: bool = False) -> None:
         self.mapping = mapping
         self.wanted = [*wanted, "transaction_id", "timestamp", "customer.email"]
         self.prefix = prefix_of(mapping)
@@ -39,7 +39,7 @@ class Sheets:
         if self.lines:
             tree.add(self.lines.base) if not mapping.lines else None
             self.lines.compile(tree)
-        self.record: Any = None if mapping.escape or tree.anything() or EVERY in tree else tree.struct()
+        self.record: Any = None if whole or mapping.escape or tree.anything() or EVERY in tree else tree.struct()
         self.group = Getter(group, tree) if mapping.group_by else None
         self.fields = {name: self.field(name, paths, tree) for name, paths in steps.items()}
         self.expressions = {name: compiled(name, text) for name, text in mapping.escape.items()}
