@@ -1,1 +1,1 @@
-"""A first mapping for a sample: `sample` reads, `names` and `guesses` find our fields, `totals` checks, `text` writes."""
+"""A first mapping for a sample: `sample` reads, `names` and `guesses` find fields, `totals` checks, `text` writes."""
