@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 LOCKS := pyproject.toml node/pyproject.toml .constraints.txt batchkit/local/azurite/package-lock.json
 
-.PHONY: run test lab help lint types tests coverage notebooks pictures sdk-tests kill-tests mutants bench-batch az checkov bench fuzz faults browser image environment
+.PHONY: run test lab help lint types tests coverage notebooks pictures sdk-tests kill-tests mutants bench-batch clients az checkov bench fuzz faults browser image environment
 
 run: $(READY)
 	@$(BIN)/batchkit run
@@ -52,8 +52,11 @@ mutants: $(READY) .venv-mutants/bin/cosmic-ray  ## plant faults in the local Bat
 bench-batch: $(READY)  ## the local Batch: 10,000 tasks run, calls at 1,000 to 100,000 tasks
 	@$(BIN)/python tests/throughput.py
 
-az: $(READY)  ## the az command line against the local Azure, by account key
-	@$(BIN)/python tests/az.py
+clients: $(READY)  ## programs that others wrote, unmodified, against the local Azure: ONLY=names, CLIENTS_SAMPLES=folder
+	@PYTHONPATH=tests $(BIN)/python -m clients.run $(ONLY)
+
+az: $(READY)  ## the az command line among them, by account key and by managed identity
+	@PYTHONPATH=tests $(BIN)/python -m clients.run az_by_key az_by_identity
 
 checkov: $(READY) .venv-checkov/bin/checkov  ## security checks of the ARM template, in an environment of its own
 	@$(BIN)/python tests/checkov.py

@@ -7,7 +7,6 @@ what was asked cannot be done as asked, 1 when it failed.
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +18,7 @@ from typer.core import TyperCommand
 from batchkit import settings
 from batchkit.autoscale import cli as autoscale_cli
 from batchkit.errors import BatchkitError, ParameterError, PlanError, SettingsError
+from batchkit.launch import become_local
 from batchkit.provision import cli as provision_cli
 
 LOCAL_SPEED = "60"
@@ -72,7 +72,7 @@ def run(
     if not inside and "BATCHKIT_PROFILE" not in os.environ and settings.profile() == "local":
         headless.announce(order)
         again = [sys.executable, "-m", "batchkit", "run", "--inside", order.run_id, *words]
-        _become_local(["--speed", LOCAL_SPEED, "--", *again])
+        become_local(["--speed", LOCAL_SPEED, "--", *again])
     settings.load()  # what is missing is said now, not by the first notebook
     if not inside:
         order = ahead.on_lasting_azure(order, [name for name, _ in given], words)
@@ -85,7 +85,7 @@ def run(
 )
 def local(context: typer.Context) -> None:
     """Start the local Azure, alone or around a command: batchkit local [OPTIONS] -- COMMAND."""
-    _become_local(sys.argv[2:])
+    become_local(sys.argv[2:])
 
 
 @app.command()
@@ -110,14 +110,6 @@ def main() -> None:
         if os.environ.get("BATCHKIT_TRACEBACK"):
             raise
         _fail(f"{type(error).__name__}: {error}. A fault of batchkit; BATCHKIT_TRACEBACK=1 shows where.", 1)
-
-
-def _become_local(arguments: list[str]) -> None:
-    """Replace this process by the local Azure's, which owns all the processes that it starts."""
-    sys.stdout.flush()
-    # A signal that comes in between waits, so that the local Azure's own handlers get it.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
-    os.execv(sys.executable, [sys.executable, "-m", "batchkit.local", *arguments])
 
 
 def _fail(message: object, code: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -38,7 +39,7 @@ def _exported(process: subprocess.Popen[str]) -> dict[str, str]:
     last = "AZURE_BATCH_ENDPOINT" if "--allow-shared-key" in str(process.args) else "AZURE_TOKEN_CREDENTIALS"
     for line in process.stdout:
         name, _, value = line.removeprefix("export ").strip().partition("=")
-        environment[name] = value
+        environment[name] = "".join(shlex.split(value))
         if name == last:
             return environment
     raise AssertionError(f"batchkit local ended with {process.wait()} before it was up")

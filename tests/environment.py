@@ -9,6 +9,8 @@ ROOT = Path(__file__).parent.parent
 def environment() -> str:
     """The conda environment that has what pyproject.toml lists, the developers' tools included."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    everything = {*project["dependencies"], *extras["local"], *extras["workbench"], *extras["dev"]}
     lines = [
         "# Written from pyproject.toml by `make environment`; a test compares. Then: pip install --no-deps -e .",
         "name: batchkit",
@@ -17,7 +19,7 @@ def environment() -> str:
         f"  - python{project['requires-python']}",
         "  - pip",
         "  - pip:",
-        *(f"      - {name}" for name in sorted(project["dependencies"] + project["optional-dependencies"]["dev"])),
+        *(f"      - {name}" for name in sorted(everything) if not name.startswith("batchkit[")),
         "      - -e ./node[journey]",
     ]
     return "\n".join(lines) + "\n"

@@ -20,8 +20,11 @@ _SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 def main(arguments: list[str]) -> int:
     """Run a local Azure as the arguments say; return the exit code."""
     early = _note_signals()
-    from batchkit.local.supervisor import supervise  # slow to import, and signals may come from now on
-
+    try:
+        from batchkit.local.supervisor import supervise  # slow to import, and signals may come from now on
+    except ModuleNotFoundError as error:
+        print(f"error: the local Azure needs {error.name}: pip install 'batchkit[local]'", file=sys.stderr)
+        return 1
     return supervise(_options(arguments), early)
 
 
@@ -45,13 +48,14 @@ def _options(arguments: list[str]) -> Options:
         at = arguments.index("--")
         own, command = arguments[:at], arguments[at + 1 :]
     named = _parser().parse_args(own)
-    return Options(named.speed, named.state, named.allow_shared_key, named.faults, named.as_recorded, tuple(command))
+    return Options(**vars(named), command=tuple(command))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="batchkit local",
-        usage="%(prog)s [--speed N] [--state DIR] [--allow-shared-key] [--faults FILE] [--as-recorded] [-- COMMAND...]",
+        usage="%(prog)s [--speed N] [--state DIR] [--allow-shared-key] [--show-storage-key] [--faults FILE] "
+        "[--as-recorded] [-- COMMAND...]",
         description="A local Azure Batch with its storage and identity, for Azure's own clients.",
         allow_abbrev=False,
     )
@@ -59,6 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--state", type=Path, metavar="DIR", help="keep everything in DIR across restarts")
     parser.add_argument(
         "--allow-shared-key", action="store_true", help="also open Batch to clients with an account key"
+    )
+    parser.add_argument(
+        "--show-storage-key", action="store_true", help="also hand out the storage account's key, for clients that sign"
     )
     parser.add_argument("--faults", type=_faults, metavar="FILE", help="a TOML file of what Batch is to do wrong")
     parser.add_argument(

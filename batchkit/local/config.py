@@ -37,6 +37,7 @@ class LocalConfig:
         ca_file: the PEM file of the certificate authority that signed all three.
         tokens: issues and checks bearer tokens.
         shared_key: the account key that Batch takes besides tokens, None when it takes none.
+        storage_key: the storage account's key; handed out only with --show-storage-key.
         keep: whether state_dir outlives this run (--state was given).
         mark: environment that every process started here carries, so that none outlives the run.
         as_recorded: whether enumerations are always spelt as recorded, for the newest API version too.
@@ -51,6 +52,7 @@ class LocalConfig:
     ca_file: Path
     tokens: Tokens
     shared_key: SharedKey | None = None
+    storage_key: str = field(default="", repr=False)
     keep: bool = False
     mark: Mapping[str, str] = field(default_factory=dict)
     faults: Path | None = None

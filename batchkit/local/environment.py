@@ -37,7 +37,9 @@ def unproxied(environment: Mapping[str, str]) -> dict[str, str]:
     return {"NO_PROXY": value, "no_proxy": value}
 
 
-def handed_out(config: LocalConfig, identity: Identity, metadata: str, own: Mapping[str, str]) -> dict[str, str]:
+def handed_out(
+    config: LocalConfig, identity: Identity, metadata: str, own: Mapping[str, str], storage_key: bool = False
+) -> dict[str, str]:
     """Return what a client needs to reach this local Azure.
 
     Args:
@@ -45,6 +47,7 @@ def handed_out(config: LocalConfig, identity: Identity, metadata: str, own: Mapp
         identity: whose tokens the client gets.
         metadata: 127.0.0.1:PORT of the managed-identity endpoint.
         own: the user's environment.
+        storage_key: whether to hand out the storage account's key too.
     """
     environment = {
         "BATCHKIT_PROFILE": "local",
@@ -54,11 +57,28 @@ def handed_out(config: LocalConfig, identity: Identity, metadata: str, own: Mapp
         "BATCHKIT_CA_FILE": str(config.ca_file),
         "BATCHKIT_SPEED": f"{config.speed:g}",
         **unproxied(own),
+        **(_storage(config) if storage_key else {}),
         "AZURE_POD_IDENTITY_AUTHORITY_HOST": f"http://{metadata}/{identity.secret}",
         "AZURE_CLIENT_ID": identity.client_id,
         "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
     }
     return environment | _account_key(config)
+
+
+def _storage(config: LocalConfig) -> dict[str, str]:
+    """Return the storage account by the names that az and Azure's samples read."""
+    account = config.blob_url.rstrip("/").rpartition("/")[2]
+    known = {
+        "DefaultEndpointsProtocol": "https",
+        "AccountName": account,
+        "AccountKey": config.storage_key,
+        "BlobEndpoint": config.blob_url,
+    }
+    return {
+        "AZURE_STORAGE_ACCOUNT": account,
+        "AZURE_STORAGE_KEY": config.storage_key,
+        "AZURE_STORAGE_CONNECTION_STRING": ";".join(f"{name}={value}" for name, value in known.items()),
+    }
 
 
 def _account_key(config: LocalConfig) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """The managed-identity endpoint: gives tokens to whoever knows its secret path, as a node's IMDS does.
 
 GET /SECRET/metadata/identity/oauth2/token?api-version=2018-02-01&resource=…&client_id=… with the
-header `Metadata: true` (which no browser form can send).
+header `Metadata: true` (which no browser form can send). JavaScript's client puts the whole address
+into small letters and adds a slash, so the secret has no capitals and the slash does not matter.
 """
 
 from __future__ import annotations
@@ -32,11 +33,14 @@ class Identity:
 
     tokens: Tokens
     client_id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    secret: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+    secret: str = field(default_factory=lambda: secrets.token_hex(24), repr=False)
 
     def app(self) -> Starlette:
         """Return the endpoint as an ASGI application: the secret path answers, any other is 404."""
-        return Starlette(routes=[Route(f"/{self.secret}{_PATH}", self._answer, methods=["GET"])])
+        paths = (f"/{self.secret}{_PATH}", f"/{self.secret}{_PATH}/")
+        app = Starlette(routes=[Route(path, self._answer, methods=["GET"]) for path in paths])
+        app.router.redirect_slashes = False
+        return app
 
     async def _answer(self, request: Request) -> Response:
         wrong = self._wrong(request.headers, request.query_params)

@@ -27,7 +27,7 @@ class Reached:
     token_secret: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
     tenant_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     client_id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    path_secret: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+    path_secret: str = field(default_factory=lambda: secrets.token_hex(24), repr=False)
 
 
 def recall(folder: Path) -> Reached:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line says: the clock, the state's folder, account keys, faults, spelling, COMMAND's words."""
+    """What the command line says: the clock, the state's folder, account keys, faults, spelling, COMMAND."""
 
     speed: float = 1.0
     state: Path | None = None
     allow_shared_key: bool = False
+    show_storage_key: bool = False
     faults: Path | None = None
     as_recorded: bool = False
     command: tuple[str, ...] = ()

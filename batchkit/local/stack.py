@@ -70,6 +70,7 @@ async def start(
         ca_file=certificates.authority,
         tokens=Tokens(before.token_secret, before.tenant_id),
         shared_key=_new_key() if options.allow_shared_key else None,
+        storage_key=blobs.key,
         faults=options.faults,
         as_recorded=options.as_recorded,
         keep=state.keep,
@@ -79,7 +80,7 @@ async def start(
     service = create(config)
     await service.start()
     stack.push_async_callback(_bounded, service.stop)
-    identity = Identity(config.tokens, before.client_id, before.path_secret)
+    identity = Identity(config.tokens, before.client_id, before.path_secret.lower())
     servers = [
         Server(recorded(service.batch_app), batch, certificates),
         Server(recorded(service.arm_app), arm, certificates),
@@ -92,7 +93,7 @@ async def start(
         batch_port, arm_port, metadata_port = (bound.getsockname()[1] for bound in (batch, arm, metadata))
         now = replace(before, batch_port=batch_port, arm_port=arm_port, metadata_port=metadata_port)
         keep(state.folder, replace(now, blob_port=urlsplit(blobs.url).port or 0))
-    environment = handed_out(config, identity, address(metadata), os.environ)
+    environment = handed_out(config, identity, address(metadata), os.environ, options.show_storage_key)
     return Running(environment, _watch(blobs, servers))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -173,7 +174,7 @@ def _guard_finishes(guard: subprocess.Popen[bytes], hurried: bool) -> bool:
 
 def _show(environment: dict[str, str]) -> None:
     try:
-        print(*(f"export {name}={value}" for name, value in environment.items()), sep="\n")
+        print(*(f"export {name}={shlex.quote(value)}" for name, value in environment.items()), sep="\n")
         print("unset", *HIDDEN, flush=True)
     except BrokenPipeError:  # whoever reads has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -16,9 +16,10 @@ import jwt
 
 BATCH_AUDIENCE = "https://batch.core.windows.net/"
 ARM_AUDIENCE = "https://management.azure.com/"
+OLD_ARM_AUDIENCE = "https://management.core.windows.net/"  # what az and older clients still ask for
 STORAGE_AUDIENCE = "https://storage.azure.com/"
 REGISTRY_AUDIENCE = "https://containerregistry.azure.net/"
-AUDIENCES = (BATCH_AUDIENCE, ARM_AUDIENCE, STORAGE_AUDIENCE, REGISTRY_AUDIENCE)
+AUDIENCES = (BATCH_AUDIENCE, ARM_AUDIENCE, OLD_ARM_AUDIENCE, STORAGE_AUDIENCE, REGISTRY_AUDIENCE)
 
 PRINCIPAL = (
     "5d2f5c1e-9a52-4d8b-8c43-6b8f1f0f3a77"  # whoever uses the local Azure, at every start: roles are given to it

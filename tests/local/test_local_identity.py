@@ -125,6 +125,8 @@ def test_the_endpoint_answers_on_its_secret_path_only(local_azure: dict[str, str
     assert len(secret) >= 24
     assert status(authority + TOKEN_PATH, metadata) == 200
     assert status(authority + TOKEN_PATH, {}) == 400
+    # JavaScript's client asks so: the whole address in small letters, with a slash at the end of its path.
+    assert status(authority.lower() + TOKEN_PATH.lower().replace("?", "/?"), metadata) == 200
     assert status(root + TOKEN_PATH, metadata) == 404
     assert status(f"{root}/{secret[:-1]}{TOKEN_PATH}", metadata) == 404
     assert status(authority + TOKEN_PATH, metadata | {"Host": "example.org"}) == 404

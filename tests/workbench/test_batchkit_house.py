@@ -80,7 +80,7 @@ def test_importing_the_language_brings_in_no_azure(module):
 
 # The core is settings, session, errors, storage, pools, jobs and results; beside it are these rooms: what the data is,
 # charts and tables, the run without a person, the command line, scaling, provisioning, and what stands for Azure.
-BESIDE = {"inputs.py", "datasets.py", "charts", "tables.py", "headless", "outcome.py", "cli.py"}
+BESIDE = {"inputs.py", "datasets.py", "charts", "tables.py", "headless", "outcome.py", "cli.py", "launch.py"}
 BESIDE |= {"autoscale", "provision", "local"}
 
 

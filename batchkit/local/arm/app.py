@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from batchkit.local.arm import shapes
+from batchkit.local.arm import discovery, shapes
 from batchkit.local.arm.account import account
 from batchkit.local.batch.engine import allocation, pools
 from batchkit.local.batch.state.model import Pool
@@ -22,7 +21,7 @@ from batchkit.local.batch.state.state import log
 from batchkit.local.resources import access, image_routes, routes
 from batchkit.local.resources.answers import body_of, reply
 from batchkit.local.resources.site import Site
-from batchkit.local.tokens import ARM_AUDIENCE, AuthenticationFailed
+from batchkit.local.tokens import ARM_AUDIENCE, OLD_ARM_AUDIENCE, AuthenticationFailed
 from batchkit.local.wire.checks import check_targets
 from batchkit.local.wire.defaults import QUARTER, fill
 from batchkit.local.wire.errors import BatchError, error
@@ -30,7 +29,6 @@ from batchkit.local.wire.formats import Json
 from batchkit.local.wire.hangup import Dropped, Hangup
 
 _ACCOUNT = "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Batch/batchAccounts/{account}"
-_OLD_AUDIENCE = "https://management.core.windows.net/"
 _GUID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", re.IGNORECASE)
 _CHANGED = ("displayName", "metadata", "startTask", "networkConfiguration", "taskSlotsPerNode", "upgradePolicy")
 Handler = Callable[[Site, Request], Awaitable[Response]]
@@ -50,8 +48,9 @@ def make_app(site: Site) -> Starlette:
         ("POST", f"{pool}/disableAutoScale", disable_auto_scale),
         ("POST", f"{pool}/stopResize", stop_resize),
     ]
-    everyone = [*routes.table(), *table, *routes.general()]
-    mounted = [*image_routes.links(site), *(_route(site, *entry) for entry in everyone)]
+    everyone = [*discovery.table(), *routes.table(), *table, *routes.general()]
+    mounted = [Route(discovery.METADATA, _open(site, discovery.metadata), methods=["GET"])]
+    mounted += [*image_routes.links(site), *(_route(site, *entry) for entry in everyone)]
     everything = ["GET", "PUT", "PATCH", "DELETE", "POST", "HEAD"]
     mounted.append(Route("/{rest:path}", _guarded(site, unknown), methods=everything))
     return Starlette(routes=mounted)
@@ -59,6 +58,16 @@ def make_app(site: Site) -> Starlette:
 
 def _route(site: Site, method: str, path: str, handler: Handler) -> Route:
     return Route(path, _guarded(site, handler), methods=[method], name=handler.__name__)
+
+
+def _open(site: Site, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            return await handler(site, request)
+        except BatchError as failure:
+            return refusal(failure)
+
+    return endpoint
 
 
 def _guarded(site: Site, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
@@ -82,8 +91,7 @@ def _guarded(site: Site, handler: Handler) -> Callable[[Request], Awaitable[Resp
 
 
 def _gate(site: Site, request: Request) -> Json:
-    if request.headers.get("host") != urlsplit(site.batch.config.arm_url).netloc:
-        raise error("InvalidHostHeader", "The Host header is not this service's.", 400)
+    discovery.check_host(site, request)
     claims = _authenticate(site, request.headers.get("authorization"))
     if "api-version" not in request.query_params:
         text = "The api-version query parameter (?api-version=) is required for all requests."
@@ -101,7 +109,7 @@ def _authenticate(site: Site, authorization: str | None) -> Json:
         return site.batch.config.tokens.verify(authorization, ARM_AUDIENCE)
     except AuthenticationFailed as failure:
         try:
-            return site.batch.config.tokens.verify(authorization, _OLD_AUDIENCE)
+            return site.batch.config.tokens.verify(authorization, OLD_ARM_AUDIENCE)
         except AuthenticationFailed:
             raise error("InvalidAuthenticationToken", failure.reason, 401) from None
 

@@ -1,6 +1,6 @@
 """Runs one Azurite on a port of its own choosing, and makes the containers that the work needs.
 
-Keyless: it takes bearer tokens over https; its account key is random and never leaves this process.
+Keyless: it takes bearer tokens over https; its account key is random, made anew at each start and kept nowhere.
 Azurite itself checks no token's signature, only issuer, audience and lifetime.
 """
 
@@ -15,8 +15,9 @@ import re
 import secrets
 import socket
 import ssl
+import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from batchkit.local.azurite.install import folder, installed, node
@@ -40,10 +41,11 @@ class AzuriteError(Exception):
 
 @dataclass
 class Azurite:
-    """A running Azurite: its process and its account's address."""
+    """A running Azurite: its process, its account's address and its account's key, in base64."""
 
     process: asyncio.subprocess.Process
     url: str
+    key: str = field(repr=False)
 
     async def stop(self) -> None:
         """End Azurite in order, so that it keeps what it has acknowledged; kill it when it does not end."""
@@ -62,8 +64,9 @@ async def start(location: Path, certificates: Certificates, mark: Mapping[str, s
         AzuriteError: it is not installed, or it ended or said nothing within a minute.
     """
     if not installed():
-        raise AzuriteError("Azurite is not installed here: run `python -m batchkit.local.azurite install`.")
-    process = await _spawn(location, certificates, mark, port if _free(port) else 0)
+        raise AzuriteError(f"Azurite is not installed here: run `{sys.executable} -m batchkit.local.azurite install`.")
+    key = base64.b64encode(secrets.token_bytes(64)).decode()
+    process = await _spawn(location, certificates, _environment(mark, key), port if _free(port) else 0)
     try:
         port = await asyncio.wait_for(_port(process), _START_SECONDS)
     except TimeoutError:
@@ -73,7 +76,7 @@ async def start(location: Path, certificates: Certificates, mark: Mapping[str, s
         await _kill(process)
         raise
     _drain(process)
-    return Azurite(process, f"https://127.0.0.1:{port}/{ACCOUNT}")
+    return Azurite(process, f"https://127.0.0.1:{port}/{ACCOUNT}", key)
 
 
 def make_containers(url: str, token: str, ca_file: Path, names: Iterable[str]) -> None:
@@ -100,7 +103,7 @@ def _free(port: int) -> bool:
 
 
 async def _spawn(
-    location: Path, certificates: Certificates, mark: Mapping[str, str], port: int
+    location: Path, certificates: Certificates, environment: Mapping[str, str], port: int
 ) -> asyncio.subprocess.Process:
     location.mkdir(mode=0o700, parents=True, exist_ok=True)
     pair = ["--cert", str(certificates.certificate), "--key", str(certificates.key)]
@@ -117,7 +120,7 @@ async def _spawn(
         "--location",
         location,
         cwd=location,
-        env=_environment(mark),
+        env=environment,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -131,8 +134,7 @@ async def _kill(process: asyncio.subprocess.Process) -> None:
     await asyncio.shield(process.wait())
 
 
-def _environment(mark: Mapping[str, str]) -> dict[str, str]:
-    key = base64.b64encode(secrets.token_bytes(64)).decode()
+def _environment(mark: Mapping[str, str], key: str) -> dict[str, str]:
     own = {"AZURITE_ACCOUNTS": f"{ACCOUNT}:{key}", "NODE_COMPILE_CACHE": str(folder() / ".compile-cache")}
     return {name: value for name, value in os.environ.items() if name in _LEFT_ALONE} | own | dict(mark)
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from azure.batch import BatchClient
+from azure.core.credentials import AzureNamedKeyCredential
 from azure.identity import DefaultAzureCredential
 from azure.mgmt.batch import BatchManagementClient
 
@@ -40,8 +41,10 @@ class AzureRecordedTestCase:
 
     is_live = True
 
-    def get_credential(self, client_class: type, **kwargs: Any) -> DefaultAzureCredential:
-        """Return the credential that users have: the local Azure's managed identity."""
+    def get_credential(self, client_class: type, **kwargs: Any) -> DefaultAzureCredential | AzureNamedKeyCredential:
+        """Return the credential that users have: the local Azure's managed identity, or the account's key."""
+        if os.environ["SDK_TESTS_LOGIN"] == "key":
+            return AzureNamedKeyCredential(os.environ["AZURE_BATCH_ACCOUNT"], os.environ["AZURE_BATCH_ACCESS_KEY"])
         return DefaultAzureCredential()
 
 

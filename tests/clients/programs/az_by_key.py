@@ -1,40 +1,27 @@
-"""`make az`: the az command line, from PyPI in an environment of its own, works on the local Azure by account key.
-
-Each step is a real `az batch` command; what it prints is compared with what it should say.
-"""
-
-from __future__ import annotations
+# /// script
+# name = "az batch"
+# environments = [["azure-cli"]]
+# options = ["--allow-shared-key"]
+# login = "account key"
+# ///
+"""The az command line by account key: pools, autoscale, a job of one task, its output."""
 
 import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-ENVIRONMENT = Path(sys.prefix) / "az"
-AZ = ENVIRONMENT / "bin" / "az"
+AZ = Path(sys.prefix) / "bin" / "az"
 IMAGE = "canonical:0001-com-ubuntu-server-jammy:22_04-lts"
 POOL = ["--pool-id", "az-pool"]
 JOB = ["--job-id", "az-job"]
 WAIT_SECONDS = 90
+os.environ |= {"AZURE_CONFIG_DIR": os.path.abspath("az"), "AZURE_CORE_COLLECT_TELEMETRY": "0"}
 
 
-def main() -> int:
-    """Install az when it is missing, and run the steps on a local Azure."""
-    if not AZ.exists():
-        print("Installing azure-cli into .venv/az (once, some minutes)", file=sys.stderr)
-        subprocess.run([sys.executable, "-m", "venv", ENVIRONMENT], check=True)
-        pip = [str(ENVIRONMENT / "bin" / "pip"), "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "install", "azure-cli"], check=True)
-    local = [sys.executable, "-m", "batchkit.local", "--speed", "60", "--allow-shared-key", "--"]
-    return subprocess.run([*local, sys.executable, __file__, "inside"], check=False).returncode
-
-
-def az(*words: str) -> Any:
+def az(*words):
     """Run one `az batch` command and return its JSON (None when it prints nothing)."""
     done = subprocess.run([AZ, "batch", *words, "--output", "json"], capture_output=True, text=True, check=False)
     if done.returncode:
@@ -42,7 +29,7 @@ def az(*words: str) -> Any:
     return json.loads(done.stdout) if done.stdout.strip() else None
 
 
-def wait(holds: Callable[[], bool]) -> None:
+def wait(holds):
     """Wait until something holds."""
     deadline = time.monotonic() + WAIT_SECONDS
     while not holds():
@@ -50,7 +37,7 @@ def wait(holds: Callable[[], bool]) -> None:
         time.sleep(1)
 
 
-def pools() -> None:
+def pools():
     """Create, list, show, resize, evaluate a formula, and list nodes."""
     machine = ["--vm-size", "standard_d2s_v3", "--image", IMAGE, "--node-agent-sku-id", "batch.node.ubuntu 22.04"]
     az("pool", "create", "--id", "az-pool", *machine, "--target-dedicated-nodes", "1")
@@ -64,9 +51,10 @@ def pools() -> None:
     wait(lambda: az("pool", "show", *POOL)["allocationState"] == "steady")
     az("pool", "resize", *POOL, "--target-dedicated-nodes", "2")
     wait(lambda: [node["state"] for node in az("node", "list", *POOL)] == ["idle", "idle"])
+    print("- a pool: made, listed, scaled by formula, resized; its nodes")
 
 
-def jobs(folder: Path) -> None:
+def jobs(folder):
     """Create a job and a task, count, show and download its output."""
     az("job", "create", "--id", "az-job", *POOL)
     assert [job["id"] for job in az("job", "list")] == ["az-job"]
@@ -81,35 +69,19 @@ def jobs(folder: Path) -> None:
     assert out.read_text() == "hello from az\n"
     names = {each["name"] for each in az("task", "file", "list", *JOB, "--task-id", "1")}
     assert {"stdout.txt", "stderr.txt"} <= names
+    print("- a job and a task to its end; counts, files, stdout.txt downloaded")
 
 
-def ends() -> None:
+def ends():
     """Stop and delete the job, delete the pool."""
     az("job", "stop", *JOB)
     wait(lambda: az("job", "show", *JOB)["state"] == "completed")
     az("job", "delete", *JOB, "--yes")
     az("pool", "delete", *POOL, "--yes")
     wait(lambda: az("pool", "list") == [])
+    print("- the job stopped and deleted, the pool deleted")
 
 
-def inside() -> int:
-    """Run all steps where the environment points at the local Azure; print how it went."""
-    from measured import record
-
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        settings = {"AZURE_CONFIG_DIR": folder, "AZURE_CORE_COLLECT_TELEMETRY": "0"}
-        os.environ |= settings | {"REQUESTS_CA_BUNDLE": os.environ["BATCHKIT_CA_FILE"]}
-        pools()
-        jobs(Path(folder))
-        ends()
-    seconds = round(time.monotonic() - began)
-    version = subprocess.run([AZ, "version", "--output", "json"], capture_output=True, text=True, check=True)
-    release = json.loads(version.stdout)["azure-cli"]
-    print(f"az {release} by account key: every step passed in {seconds} s")
-    record("az", "make az", release=release, seconds=seconds)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(inside() if sys.argv[1:] == ["inside"] else main())
+pools()
+jobs(Path().resolve())
+ends()

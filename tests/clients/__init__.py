@@ -1,0 +1,1 @@
+"""`make clients`: see run.py."""
