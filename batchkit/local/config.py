@@ -41,6 +41,8 @@ class LocalConfig:
         keep: whether state_dir outlives this run (--state was given).
         mark: environment that every process started here carries, so that none outlives the run.
         as_recorded: whether enumerations are always spelt as recorded, for the newest API version too.
+        roles: what whoever uses it holds, each ROLE[@SCOPE]; none for one who may do everything.
+        network: where they stand: outside, inside, or an address.
         faults: a TOML file that says what Batch is to do wrong, None for nothing.
     """
 
@@ -57,6 +59,8 @@ class LocalConfig:
     mark: Mapping[str, str] = field(default_factory=dict)
     faults: Path | None = None
     as_recorded: bool = False
+    roles: tuple[str, ...] = ()
+    network: str = "outside"
 
     @property
     def hosts(self) -> frozenset[str]:

@@ -19,11 +19,11 @@ from batchkit.local.environment import handed_out
 from batchkit.local.folder import State
 from batchkit.local.guard import MARK
 from batchkit.local.identity import Identity
-from batchkit.local.kept import keep, recall
+from batchkit.local.kept import Reached, keep, recall
 from batchkit.local.options import Options
 from batchkit.local.record import recorded
 from batchkit.local.servers import Server, address, bind
-from batchkit.local.tokens import STORAGE_AUDIENCE, Tokens
+from batchkit.local.tokens import PRINCIPAL, STORAGE_AUDIENCE, Tokens, principal
 
 _STOP_SECONDS = 10
 _SHARED_KEY_ACCOUNT = "batchkitlocal"
@@ -68,11 +68,13 @@ async def start(
         blob_url=blobs.url,
         arm_url=f"https://{address(arm)}",
         ca_file=certificates.authority,
-        tokens=Tokens(before.token_secret, before.tenant_id),
+        tokens=_tokens(before, options),
         shared_key=_new_key() if options.allow_shared_key else None,
         storage_key=blobs.key,
         faults=options.faults,
         as_recorded=options.as_recorded,
+        roles=tuple(options.roles),
+        network=options.network,
         keep=state.keep,
         mark=marked,
     )
@@ -95,6 +97,11 @@ async def start(
         keep(state.folder, replace(now, blob_port=urlsplit(blobs.url).port or 0))
     environment = handed_out(config, identity, address(metadata), os.environ, options.show_storage_key)
     return Running(environment, _watch(blobs, servers))
+
+
+def _tokens(before: Reached, options: Options) -> Tokens:
+    who = principal(options.principal) if options.principal else PRINCIPAL
+    return Tokens(before.token_secret, before.tenant_id, who)
 
 
 def _load_batch() -> Callable[[LocalConfig], Any]:
