@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from batchkit.local.tokens import Tokens
 
+NODE_AGENT = "batchkit-local-node"  # how blob requests of the local nodes, and of Batch itself, say who they are
 CONTAINERS = ("batch-input", "batch-output", "batch-logs")
 
 

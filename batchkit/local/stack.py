@@ -81,6 +81,7 @@ async def start(
     await asyncio.to_thread(_make_containers, config)
     service = create(config)
     await service.start()
+    service.keep_door(blobs.admit)
     stack.push_async_callback(_bounded, service.stop)
     identity = Identity(config.tokens, before.client_id, before.path_secret.lower())
     servers = [

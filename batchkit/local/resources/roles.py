@@ -92,6 +92,12 @@ class Roles:
         principal = identity_ids(identity)["principalId"]
         return any(self.allows(principal, action, doc["id"], data) for doc in self._resources.of_kind(kind))
 
+    def scopes(self, principal: str) -> list[str]:
+        """Return the scopes at which a principal holds any role."""
+        held = [held.scope for held in self.held or []]
+        given = [doc["properties"] for doc in self._resources.of_kind(KIND)]
+        return held + [str(p["scope"]) for p in given if str(p["principalId"]).lower() == principal.lower()]
+
     def blobs(self, identity: str, verb: str) -> bool:
         """Return whether an identity may `read` or `write` blobs."""
         return self.identity(identity, BLOBS + verb, "Microsoft.Storage/storageAccounts", data=True)
