@@ -28,6 +28,7 @@ RUN = "batchkit local --speed 60 -- python my_program.py"
 ALONE = "batchkit local --state .azure-local"
 NODE = "batchkit local --speed 60 -- sh -c 'NODE_EXTRA_CA_CERTS=$BATCHKIT_CA_FILE node my_program.mjs'"
 SHELL = "batchkit local --speed 60 -- bash"
+ROLE = "batchkit local --speed 60 --role 'Azure Batch Data Contributor' -- python my_program.py"
 FAULTY = "batchkit local --speed 60 --faults faults.toml -- python my_program.py"
 EVERYTHING = ("--allow-shared-key", "--show-storage-key", "--azure-names")
 
@@ -45,7 +46,7 @@ def run(command: str, folder: Path, *first: Path, stdin: str | None = None) -> s
     return subprocess.run(words, cwd=folder, env=environment, input=stdin, capture_output=True, text=True, timeout=280)
 
 
-@pytest.mark.parametrize("command", [RUN, FAULTY])
+@pytest.mark.parametrize("command", [RUN, FAULTY, ROLE])
 def test_the_program_in_python(tmp_path: Path, command: str) -> None:
     assert command in COMMANDS
     (tmp_path / "my_program.py").write_text(block("python"))
@@ -84,7 +85,7 @@ def test_the_variables_are_all_there(tmp_path: Path) -> None:
 
 def test_every_command_is_run_somewhere() -> None:
     """INSTALL by tests/local/test_local_alone.py, from a wheel; the rest here."""
-    assert [each for each in COMMANDS if each not in (INSTALL, RUN, ALONE, NODE, SHELL, FAULTY)] == [AZ]
+    assert [each for each in COMMANDS if each not in (INSTALL, RUN, ALONE, NODE, SHELL, FAULTY, ROLE)] == [AZ]
 
 
 def test_the_files_that_it_names_exist() -> None:

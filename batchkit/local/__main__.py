@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="batchkit local",
         usage="%(prog)s [--speed N] [--state DIR] [--allow-shared-key] [--show-storage-key] [--faults FILE] "
-        "[--as-recorded] [--azure-names] [-- COMMAND...]",
+        "[--as-recorded] [--azure-names] [--principal NAME] [--role ROLE[@SCOPE]]... [--network PLACE] [-- COMMAND...]",
         description="A local Azure Batch with its storage and identity, for Azure's own clients.",
         epilog="docs/local-azure.md says how to point programs at it.",
         allow_abbrev=False,
@@ -77,7 +77,43 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="lead management.azure.com and ACCOUNT.local.batch.azure.com here, through a proxy (HTTPS_PROXY)",
     )
+    parser.add_argument(
+        "--principal",
+        default="",
+        metavar="NAME",
+        help="who uses it: a name or an object id; always the same by default",
+    )
+    parser.add_argument(
+        "--role", dest="roles", action="append", type=_role, default=[], metavar="ROLE[@SCOPE]",
+        help="a built-in role that they hold, at a scope or everywhere, and no other right; may be repeated; "
+        "without any they may do everything, but get pools and jobs by role where a template gave roles",
+    )  # fmt: skip
+    parser.add_argument(
+        "--network", type=_place, default="outside", metavar="PLACE",
+        help="where they stand: outside (the default), inside the private network, or an address of the internet",
+    )  # fmt: skip
     return parser
+
+
+def _role(text: str) -> str:
+    # After the handlers for signals, and only if there is one.
+    from batchkit.local.resources.roles import Held
+
+    try:
+        Held.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
+def _place(text: str) -> str:
+    # After the handlers for signals, and only if there is one.
+    from batchkit.local.resources.networks import check_place
+
+    try:
+        return check_place(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _faults(text: str) -> Path:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from batchkit.local import names
 from batchkit.local.tokens import Tokens
 
+NODE_AGENT = "batchkit-local-node"  # how blob requests of the local nodes, and of Batch itself, say who they are
 CONTAINERS = ("batch-input", "batch-output", "batch-logs")
 
 
@@ -43,6 +44,8 @@ class LocalConfig:
         mark: environment that every process started here carries, so that none outlives the run.
         azure_names: whether Azure's own host names lead here too.
         as_recorded: whether enumerations are always spelt as recorded, for the newest API version too.
+        roles: what whoever uses it holds, each ROLE[@SCOPE]; none for one who may do everything.
+        network: where they stand: outside, inside, or an address.
         faults: a TOML file that says what Batch is to do wrong, None for nothing.
     """
 
@@ -60,6 +63,8 @@ class LocalConfig:
     faults: Path | None = None
     as_recorded: bool = False
     azure_names: bool = False
+    roles: tuple[str, ...] = ()
+    network: str = "outside"
 
     def is_batch(self, host: str | None) -> bool:
         """Return whether Batch answers to this Host header; any other is refused (DNS rebinding)."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line says: the clock, the state's folder, keys, faults, spelling, names, COMMAND."""
+    """What the command line says: clock, state, keys, faults, spelling, names, the caller, COMMAND."""
 
     speed: float = 1.0
     state: Path | None = None
@@ -17,4 +17,7 @@ class Options:
     faults: Path | None = None
     as_recorded: bool = False
     azure_names: bool = False
+    principal: str = ""
+    roles: tuple[str, ...] = ()
+    network: str = "outside"
     command: tuple[str, ...] = ()

@@ -26,7 +26,7 @@ from batchkit.local.options import Options
 from batchkit.local.proxy import Proxy, of_user
 from batchkit.local.record import recorded
 from batchkit.local.servers import Server, address, bind
-from batchkit.local.tokens import STORAGE_AUDIENCE, Tokens
+from batchkit.local.tokens import PRINCIPAL, STORAGE_AUDIENCE, Tokens, principal
 
 _STOP_SECONDS = 10
 _SHARED_KEY_ACCOUNT = "batchkitlocal"
@@ -67,6 +67,7 @@ async def start(
     await asyncio.to_thread(_make_containers, config)
     service = create(config)
     await service.start()
+    service.keep_door(blobs.admit)
     stack.push_async_callback(_bounded, service.stop)
     identity = Identity(config.tokens, before.client_id, before.path_secret.lower())
     servers = _servers(service, identity, sockets, certificates)
@@ -105,12 +106,14 @@ def _config(
         blob_url=blobs.url,
         arm_url=f"https://{address(arm)}",
         ca_file=certificates.authority,
-        tokens=Tokens(before.token_secret, before.tenant_id),
+        tokens=_tokens(before, options),
         shared_key=_new_key() if options.allow_shared_key else None,
         storage_key=blobs.key,
         faults=options.faults,
         as_recorded=options.as_recorded,
         azure_names=options.azure_names,
+        roles=tuple(options.roles),
+        network=options.network,
         keep=state.keep,
         mark=marked,
     )
@@ -137,6 +140,11 @@ async def _lead_names(stack: contextlib.AsyncExitStack, config: LocalConfig) -> 
     arm, batch, blob = (urlsplit(url).port or 0 for url in (config.arm_url, config.batch_url, config.blob_url))
     stack.callback((await Proxy(arm, batch, blob, of_user(os.environ)).start(bound)).close)
     return dict.fromkeys(("HTTPS_PROXY", "https_proxy"), f"http://{address(bound)}")
+
+
+def _tokens(before: Reached, options: Options) -> Tokens:
+    who = principal(options.principal) if options.principal else PRINCIPAL
+    return Tokens(before.token_secret, before.tenant_id, who)
 
 
 def _load_batch() -> Callable[[LocalConfig], Any]:

@@ -25,6 +25,15 @@ PRINCIPAL = (
     "5d2f5c1e-9a52-4d8b-8c43-6b8f1f0f3a77"  # whoever uses the local Azure, at every start: roles are given to it
 )
 
+
+def principal(name: str) -> str:
+    """Return somebody's object id: a GUID as it is, another name's own, the same at every start."""
+    try:
+        return str(uuid.UUID(name))
+    except ValueError:
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"principal {name}"))
+
+
 _ISSUERS = "https://sts.windows.net/"
 _ALGORITHM = "HS256"
 _CLAIMS = ["iss", "aud", "iat", "nbf", "exp"]
@@ -44,6 +53,7 @@ class Tokens:
 
     secret: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
     tenant_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    principal: str = PRINCIPAL
 
     def issue(
         self,
@@ -58,8 +68,8 @@ class Tokens:
             "tid": self.tenant_id,
             "aud": audience,
             "appid": client_id,
-            "oid": PRINCIPAL,
-            "sub": PRINCIPAL,
+            "oid": self.principal,
+            "sub": self.principal,
             "iat": now,
             "nbf": now - 5,
             "exp": now + int(lifetime.total_seconds()),

@@ -1,4 +1,7 @@
-"""Pools between Resource Manager's shape and the data plane's: names, capitals and nesting differ."""
+"""Pools between Resource Manager's shape and the data plane's: names, capitals and nesting differ.
+
+What each API version shows follows recordings of the service, 2018 to 2024.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ from batchkit.local.wire.schema import read
 
 _SAME = ("displayName", "vmSize", "networkConfiguration", "taskSlotsPerNode", "userAccounts", "metadata",
          "startTask", "mountConfiguration", "upgradePolicy")  # fmt: skip
+_SINCE = {"displayName": "2020-05-01", "upgradePolicy": "2024-02-01"}  # the first API version that shows it
+_SLOTS_SINCE, _SCOPE_SINCE = "2020-09-01", "2019-04-01"
 _OPTIONS = {
     "requeue": "Requeue",
     "terminate": "Terminate",
@@ -27,6 +32,10 @@ def to_data_plane(name: str, properties: Json) -> Json:
         BatchError: a required property is missing, or both scale settings are given.
     """
     body: Json = {"id": name, **{key: properties[key] for key in _SAME if properties.get(key) is not None}}
+    if properties.get("maxTasksPerNode") is not None:  # its name until 2020-09-01
+        body.setdefault("taskSlotsPerNode", properties["maxTasksPerNode"])
+    if properties.get("applicationPackages") is not None:
+        body["applicationPackageReferences"] = [_reference(entry) for entry in properties["applicationPackages"]]
     config = (properties.get("deploymentConfiguration") or {}).get("virtualMachineConfiguration")
     if config is not None:
         body["virtualMachineConfiguration"] = _renamed(config, "nodeAgentSkuId", "nodeAgentSKUId")
@@ -35,7 +44,23 @@ def to_data_plane(name: str, properties: Json) -> Json:
     if properties.get("taskSchedulingPolicy"):
         body["taskSchedulingPolicy"] = properties["taskSchedulingPolicy"]
     body.update(scale_to_data_plane(properties.get("scaleSettings")))
-    return read(body, "BatchPoolCreateOptions", strict=False)
+    return _login_modes(read(body, "BatchPoolCreateOptions", strict=False))
+
+
+def _login_modes(body: Json) -> Json:
+    """Fill in how accounts log in on Windows: made here they are interactive, as recorded, and not so by default."""
+    config = body.get("virtualMachineConfiguration") or {}
+    if "windows" in str(config.get("nodeAgentSKUId") or "").lower():
+        for account in body.get("userAccounts") or []:
+            account.setdefault("windowsUserConfiguration", {"loginMode": "interactive"})
+    return body
+
+
+def _reference(entry: Json) -> Json:
+    parts = str(entry.get("id") or "").strip("/").split("/")
+    if len(parts) < 2 or parts[-2].lower() != "applications":
+        raise bad_value("applicationPackages.id", entry.get("id"), "This is no application's resource id.")
+    return {"applicationId": parts[-1]} | ({"version": entry["version"]} if entry.get("version") else {})
 
 
 def _renamed(doc: Json, old: str, new: str) -> Json:
@@ -94,11 +119,12 @@ def _identity(name: str) -> Json:
     return {"resourceId": name, **identity_ids(name)}
 
 
-def to_arm(pool: Pool, resource_id: str) -> Json:
-    """Return a pool as Resource Manager shows it."""
+def to_arm(pool: Pool, resource_id: str, version: str) -> Json:
+    """Return a pool as Resource Manager shows it under an API version."""
     doc = view(pool)
     properties: Json = {
-        **{key: in_arm_words(doc[key], key) for key in _SAME if key in doc},
+        **{key: in_arm_words(doc[key], key) for key in _SAME if key in doc and version >= _SINCE.get(key, "")},
+        "vmSize": str(doc["vmSize"]).upper(),
         "lastModified": doc["lastModified"],
         "creationTime": doc["creationTime"],
         "provisioningState": "Deleting" if doc["state"] == "deleting" else "Succeeded",
@@ -114,11 +140,19 @@ def to_arm(pool: Pool, resource_id: str) -> Json:
                 _renamed(doc["virtualMachineConfiguration"], "nodeAgentSKUId", "nodeAgentSkuId")
             )
         },
-        "scaleSettings": _scale(doc, pool),
-        "resizeOperationStatus": _resize(doc, pool),
+        "scaleSettings": _scale(doc),
     }
+    if (resize := _resize(doc, pool)) is not None:
+        properties["resizeOperationStatus"] = resize
+    if doc.get("applicationPackageReferences"):
+        base = resource_id.partition("/pools/")[0]
+        properties["applicationPackages"] = [_package(base, entry) for entry in doc["applicationPackageReferences"]]
     if doc.get("autoScaleRun"):
         properties["autoScaleRun"] = _run(doc["autoScaleRun"])
+    if version < _SLOTS_SINCE:
+        properties["maxTasksPerNode"] = properties.pop("taskSlotsPerNode")
+    if version < _SCOPE_SINCE and "startTask" in properties:
+        properties["startTask"] = _before_scopes(properties["startTask"])
     shown: Json = {
         "id": resource_id,
         "name": pool.id,
@@ -139,28 +173,44 @@ def _shown_identity(identity: Json) -> Json:
     return {"type": "UserAssigned", "userAssignedIdentities": listed}
 
 
-def _scale(doc: Json, pool: Pool) -> Json:
+def _package(account: str, entry: Json) -> Json:
+    shown = {"id": f"{account}/applications/{entry['applicationId']}"}
+    return shown | ({"version": entry["version"]} if entry.get("version") else {})
+
+
+def _before_scopes(task: Json) -> Json:
+    user = {key: value for key, value in task["userIdentity"].get("autoUser", {}).items() if key != "scope"}
+    return {**task, "userIdentity": {"autoUser": user}} if "autoUser" in task["userIdentity"] else task
+
+
+def _scale(doc: Json) -> Json:
     if doc["enableAutoScale"]:
         return {
             "autoScale": {"formula": doc["autoScaleFormula"], "evaluationInterval": doc["autoScaleEvaluationInterval"]}
         }
-    return {"fixedScale": _targets(doc, pool)}
-
-
-def _targets(doc: Json, pool: Pool) -> Json:
     return {
-        "targetDedicatedNodes": doc.get("targetDedicatedNodes", 0),
-        "targetLowPriorityNodes": doc.get("targetLowPriorityNodes", 0),
-        "resizeTimeout": doc.get("resizeTimeout", "PT15M"),
-        "nodeDeallocationOption": _OPTIONS.get(str(pool.extra.get("option")).lower(), "Requeue"),
+        "fixedScale": {
+            "targetDedicatedNodes": doc.get("targetDedicatedNodes", 0),
+            "targetLowPriorityNodes": doc.get("targetLowPriorityNodes", 0),
+            "resizeTimeout": doc.get("resizeTimeout", "PT15M"),
+        }
     }
 
 
-def _resize(doc: Json, pool: Pool) -> Json:
+def _resize(doc: Json, pool: Pool) -> Json | None:
+    """Return the last resize that was asked for, None where autoscale asked for none or was just disabled."""
+    if doc.get("targetDedicatedNodes") is None:
+        return None
+    low = doc.get("targetLowPriorityNodes") or 0
+    shown = {
+        "targetDedicatedNodes": doc["targetDedicatedNodes"],
+        **({"targetLowPriorityNodes": low} if low else {}),
+        "resizeTimeout": doc.get("resizeTimeout", "PT15M"),
+        "nodeDeallocationOption": _OPTIONS.get(str(pool.extra.get("option")).lower(), "Requeue"),
+        "startTime": doc["allocationStateTransitionTime"],
+    }
     errors = [_error(entry) for entry in doc.get("resizeErrors") or []]
-    return {**_targets(doc, pool), "startTime": doc["allocationStateTransitionTime"]} | (
-        {"errors": errors} if errors else {}
-    )
+    return shown | ({"errors": errors} if errors else {})
 
 
 def _error(entry: Json) -> Json:

@@ -10,6 +10,7 @@ import asyncio
 import base64
 import contextlib
 import http.client
+import json
 import os
 import re
 import secrets
@@ -19,9 +20,11 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from batchkit.local.azurite.install import folder, installed, node
 from batchkit.local.certificates import Certificates
+from batchkit.local.config import NODE_AGENT
 
 ACCOUNT = "batchkitlocal"
 
@@ -46,6 +49,11 @@ class Azurite:
     process: asyncio.subprocess.Process
     url: str
     key: str = field(repr=False)
+
+    def admit(self, policy: Mapping[str, Any]) -> None:
+        """Say who is answered from now on: see door.cjs."""
+        if self.process.stdin is not None and not self.process.stdin.is_closing():
+            self.process.stdin.write(f"{json.dumps(policy)}\n".encode())
 
     async def stop(self) -> None:
         """End Azurite in order, so that it keeps what it has acknowledged; kill it when it does not end."""
@@ -86,7 +94,8 @@ def make_containers(url: str, token: str, ca_file: Path, names: Iterable[str]) -
     """
     host, account = url.removeprefix("https://").split("/")
     trust = ssl.create_default_context(cafile=str(ca_file))
-    headers = {"Authorization": f"Bearer {token}", "x-ms-version": _API_VERSION, "Content-Length": "0"}
+    known = {"x-ms-version": _API_VERSION, "User-Agent": NODE_AGENT}
+    headers = {"Authorization": f"Bearer {token}", "Content-Length": "0", **known}
     connection = http.client.HTTPSConnection(host, context=trust, timeout=30)
     with contextlib.closing(connection):
         for name in names:
@@ -111,6 +120,8 @@ async def _spawn(
         node(),
         "--require",
         Path(__file__).with_name("end_with_stdin.cjs"),
+        "--require",
+        Path(__file__).with_name("door.cjs"),
         folder() / _PROGRAM,
         *_OPTIONS,
         "--blobPort",

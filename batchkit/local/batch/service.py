@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import sys
+from collections.abc import Callable
 
 from starlette.applications import Starlette
 
@@ -28,10 +29,13 @@ from batchkit.local.batch.state.faults import Faults
 from batchkit.local.batch.state.state import State
 from batchkit.local.batch.state.store import Store
 from batchkit.local.config import LocalConfig
+from batchkit.local.resources import blobs
 from batchkit.local.resources.model import Resources
 from batchkit.local.resources.site import Site
+from batchkit.local.wire.formats import Json
 
 _STOP_SECONDS = 10
+_MARGIN_SECONDS = 0.05
 
 
 def _plan(config: LocalConfig) -> list[Fault]:
@@ -59,11 +63,26 @@ class Service:
         config.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         store, planned = Store(config.state_dir / "batch.sqlite3"), Faults(_plan(config))
         resources = Resources(config, store)
+        self.resources = resources
         self.host = Host(config, planned, resources.may_move_blobs)
         self.state = State(config, store, self.host, planned, resources)
         self.retention = connect(self.state)
         self.batch_app: Starlette = make_app(self.state)
         self.arm_app: Starlette = make_arm_app(Site(self.state, resources))
+
+    def keep_door(self, admit: Callable[[Json], None]) -> None:
+        """Have the blob service's door told whom to admit: now, at each change, and when a role has spread."""
+
+        def tell() -> None:
+            admit(blobs.policy(self.resources))
+
+        def moved() -> None:
+            tell()
+            if (spread := self.resources.knobs.role_spread_seconds) > 0:
+                asyncio.get_running_loop().call_later(spread / self.state.config.speed + _MARGIN_SECONDS, tell)
+
+        self.resources.doors_moved = moved
+        tell()
 
     async def start(self) -> None:
         """Go on from what was kept; takes requests afterwards.

@@ -14,7 +14,7 @@ from typing import Any
 from batchkit.local.resources import catalogue
 from batchkit.local.resources.expressions import TemplateError, is_expression
 from batchkit.local.resources.functions import Json, Scope
-from batchkit.local.resources.model import ALWAYS, Resources
+from batchkit.local.resources.model import ALWAYS, Resources, parent_missing, shown
 from batchkit.local.resources.templates import DEPLOYMENT, Planned, expand, scope_of
 from batchkit.local.wire.formats import stamp
 
@@ -139,7 +139,7 @@ def _change(resources: Resources, planned: Planned) -> Json:
     if before is None:
         return change | {"changeType": "Create"}
     delta = [entry for key in _SENT if key in after for entry in _delta(key, before.get(key, _OMITTED), after[key])]
-    change |= {"before": {k: v for k, v in before.items() if k != "effectiveAt"}}
+    change |= {"before": shown(before)}
     return change | ({"changeType": "Modify", "delta": delta} if delta else {"changeType": "NoChange"})
 
 
@@ -201,7 +201,9 @@ async def _carry_out(resources: Resources, planned: Planned) -> None:
     )
     if resources.knobs.fail_at and resources.knobs.fail_at.lower() in planned.id.lower():
         raise TemplateError(f"The service could not make {planned.id}. Try again.", "InternalServerError")
-    resources.put(planned.body())
+    if (parent := resources.missing_parent(planned.id)) is not None:
+        raise TemplateError(parent_missing(planned.kind, parent), "ParentResourceNotFound")
+    resources.put(planned.body(), deployed=True)
 
 
 def _operation(deployment: Deployment, planned: Planned) -> Json:

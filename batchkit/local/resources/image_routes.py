@@ -1,13 +1,11 @@
-"""The calls of image builds and of what a location offers, with the two links that need no token."""
+"""The calls of image builds, with the two links that need no token."""
 
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
-from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,9 +18,7 @@ from batchkit.local.resources.site import Site
 from batchkit.local.wire.errors import error
 
 Json = dict[str, Any]
-SKUS: list[Json] = json.loads(files(__package__).joinpath("skus.json").read_text("utf-8"))
 _REGISTRY = "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ContainerRegistry/registries"
-_LOCATION = "/subscriptions/{subscription}/providers/Microsoft.Batch/locations/{location}"
 
 
 def table() -> list[tuple[str, str, Callable[[Site, Request], Awaitable[Response]]]]:
@@ -33,8 +29,6 @@ def table() -> list[tuple[str, str, Callable[[Site, Request], Awaitable[Response
         ("POST", f"{registry}/scheduleRun", schedule),
         ("GET", f"{registry}/runs/{{run}}", get_run),
         ("POST", f"{registry}/runs/{{run}}/listLogSasUrl", log_url),
-        ("GET", f"{_LOCATION}/virtualMachineSkus", list_skus),
-        ("GET", f"{_LOCATION}/quotas", location_quota),
     ]
 
 
@@ -73,7 +67,7 @@ def _blob_headers() -> dict[str, str]:
 
 def _registry(site: Site, request: Request) -> str:
     path = _REGISTRY.format(**request.path_params) + f"/{request.path_params['registry']}"
-    if site.resources.governs(path) and site.resources.get(path) is None:
+    if site.resources.settled(path) and site.resources.get(path) is None:
         raise error("ResourceNotFound", f"The resource '{path}' was not found.", 404)
     if not site.resources.knobs.builds_allowed:
         text = f"ACR Tasks requests for the registry {request.path_params['registry']} are not permitted."
@@ -111,13 +105,3 @@ async def log_url(site: Site, request: Request) -> Response:
     """Give a link to read a build's log under."""
     _registry(site, request)
     return reply({"logLink": _address(site, site.builds.link(f"logs/{request.path_params['run']}.log"))})
-
-
-async def list_skus(_site: Site, _request: Request) -> Response:
-    """List the machine sizes that pools may be made of."""
-    return reply({"value": SKUS})
-
-
-async def location_quota(_site: Site, _request: Request) -> Response:
-    """Say how many accounts a subscription may have in a location."""
-    return reply({"accountQuota": 3})

@@ -1,7 +1,8 @@
 """Who may do what: role assignments as documents, role definitions as a table, and the question `allows`.
 
-A group that was never provisioned here is open to everyone. In one that was, an identity may do what its
-assignments at that scope or above it say, once they have spread.
+Whoever uses the local Azure may do everything, but for one thing: where a deployment gave roles, pools, jobs and
+the nodes' identities are theirs by role alone, as for the person whom a template gives them. One who was given roles
+(`--role`, or the knob `roles`) has what these and the assignments made since allow, and nothing else, anywhere.
 """
 
 from __future__ import annotations
@@ -9,15 +10,17 @@ from __future__ import annotations
 import fnmatch
 import json
 import time
+from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any, Protocol
+from typing import Any
 
 from batchkit.local.resources.catalogue import identity_ids
+from batchkit.local.resources.documents import Documents
 
 Json = dict[str, Any]
 DEFINITIONS: dict[str, Json] = json.loads(files(__package__).joinpath("roles.json").read_text("utf-8"))
 KIND = "microsoft.authorization/roleassignments"
-# Whoever uses the local Azure may deploy and give roles, as a deployer may, but gets pools and jobs by role alone.
+# What even one who may do everything gets by role alone, where a deployment gave roles.
 _CALLER_MAY_NOT = ("Microsoft.Batch/batchAccounts/pools/*", "Microsoft.ManagedIdentity/*/assign/action")
 BLOBS = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/"
 PULL = "Microsoft.ContainerRegistry/registries/pull/read"
@@ -28,14 +31,32 @@ def covers(patterns: list[str] | tuple[str, ...], action: str) -> bool:
     return any(fnmatch.fnmatch(action.lower(), pattern.lower()) for pattern in patterns)
 
 
-class Documents(Protocol):
-    """The provisioned resources, as far as roles are concerned with them."""
+@dataclass(frozen=True)
+class Held:
+    """A role that whoever uses the local Azure holds from the start, at a scope and below it."""
 
-    def governs(self, resource_id: str) -> bool:
-        """Return whether roles count at a resource."""
+    role: str
+    scope: str
 
-    def of_kind(self, kind: str) -> list[Json]:
-        """Return the resources of a type."""
+    @classmethod
+    def parse(cls, text: str) -> Held:
+        """Read ROLE[@SCOPE]: a built-in role's name or id, and a scope, without which it is every subscription.
+
+        Raises:
+            ValueError: there is no such role here, or the scope is none.
+        """
+        name, _, scope = text.partition("@")
+        found = [key for key, entry in DEFINITIONS.items() if name.lower() in (key, entry["roleName"].lower())]
+        if not found:
+            known = ", ".join(sorted(entry["roleName"] for entry in DEFINITIONS.values()))
+            raise ValueError(f"there is no role {name!r} here; there are {known}")
+        if scope and not scope.startswith("/subscriptions/"):
+            raise ValueError(f"the scope {scope!r} does not begin with /subscriptions/")
+        return cls(found[0], scope.rstrip("/"))
+
+    def reaches(self, scope: str) -> bool:
+        """Return whether the role counts at a scope."""
+        return f"{scope.lower()}/".startswith(f"{self.scope.lower()}/")
 
 
 class Roles:
@@ -43,10 +64,17 @@ class Roles:
 
     def __init__(self, resources: Documents) -> None:
         self._resources = resources
+        self.held: list[Held] | None = None  # by whoever uses the local Azure; None for one who may do all
+
+    @property
+    def strict(self) -> bool:
+        """Whether whoever uses the local Azure has what roles give, and nothing else."""
+        return self.held is not None
 
     def allows(self, principal: str, action: str, scope: str, data: bool = False) -> bool:
         """Return whether a principal may do an action (`data`: a data action) on a resource."""
-        if not self._resources.governs(scope):
+        mine = principal.lower() == self._resources.config.tokens.principal.lower()
+        if not self._resources.governs(scope) and not (mine and self.strict):
             return True
         kind = "dataActions" if data else "actions"
         given = [DEFINITIONS.get(role, {}) for role in self._given(principal, scope)]
@@ -54,7 +82,8 @@ class Roles:
 
     def caller(self, principal: str, action: str, scope: str) -> bool:
         """Return whether the user of the local Azure may do a management action: most of them anyway."""
-        return not covers(_CALLER_MAY_NOT, action) or self.allows(principal, action, scope)
+        free = not self.strict and not covers(_CALLER_MAY_NOT, action)
+        return free or self.allows(principal, action, scope)
 
     def identity(self, identity: str, action: str, kind: str, data: bool = False) -> bool:
         """Return whether a user-assigned identity may do an action on any provisioned resource of a kind."""
@@ -62,6 +91,12 @@ class Roles:
             return True
         principal = identity_ids(identity)["principalId"]
         return any(self.allows(principal, action, doc["id"], data) for doc in self._resources.of_kind(kind))
+
+    def scopes(self, principal: str) -> list[str]:
+        """Return the scopes at which a principal holds any role."""
+        held = [held.scope for held in self.held or []]
+        given = [doc["properties"] for doc in self._resources.of_kind(KIND)]
+        return held + [str(p["scope"]) for p in given if str(p["principalId"]).lower() == principal.lower()]
 
     def blobs(self, identity: str, verb: str) -> bool:
         """Return whether an identity may `read` or `write` blobs."""
@@ -73,7 +108,7 @@ class Roles:
 
     def _given(self, principal: str, scope: str) -> list[str]:
         """Return the role ids that a principal holds at a scope or above it, once they have spread."""
-        now, found = time.time(), list[str]()
+        now, found = time.time(), self._standing(principal, scope)
         for doc in self._resources.of_kind(KIND):
             properties = doc["properties"]
             above = f"{scope.lower()}/".startswith(f"{properties['scope'].lower()}/")
@@ -81,3 +116,8 @@ class Roles:
             if above and spread and str(properties["principalId"]).lower() == principal.lower():
                 found.append(properties["roleDefinitionId"].rsplit("/", 1)[-1].lower())
         return found
+
+    def _standing(self, principal: str, scope: str) -> list[str]:
+        if principal.lower() != self._resources.config.tokens.principal.lower():
+            return []
+        return [held.role for held in self.held or [] if held.reaches(scope)]

@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from batchkit.local.batch.engine import pools
-from batchkit.local.resources import deployments, image_routes
+from batchkit.local.resources import access, deployments, image_routes
 from batchkit.local.resources.answers import body_of, reply
 from batchkit.local.resources.expressions import TemplateError, Unresolved
-from batchkit.local.resources.model import ALWAYS, NAMESPACES, Resources
+from batchkit.local.resources.model import ALWAYS, NAMESPACES, Resources, parent_missing, shown
 from batchkit.local.resources.roles import DEFINITIONS
 from batchkit.local.resources.site import Site
 from batchkit.local.wire.errors import BatchError, error
@@ -40,7 +40,6 @@ def table() -> list[tuple[str, str, Handler]]:
         ("DELETE", _DEPLOYMENT, delete_deployment),
         ("GET", f"{_DEPLOYMENT}/operations", list_operations),
         *_in_group(f"{_SUB}/resourceGroups/{{group}}"),
-        *_in_group(f"{_SUB}/resourcegroups/{{group}}"),
         *image_routes.table(),
         ("GET", f"/{{scope:path}}{_ROLE}roleAssignments", list_roles),
         ("GET", f"{_ROLE}roleDefinitions/{{role}}", get_definition),
@@ -75,9 +74,11 @@ def _found(resources: Resources, resource_id: str) -> Json:
     doc = resources.get(resource_id)
     if doc is None:
         group = resource_id.count("/") == 4
-        code = "ResourceGroupNotFound" if group else "ResourceNotFound"
-        raise error(code, f"The resource '{resource_id}' was not found.", 404)
-    return {key: value for key, value in doc.items() if key != "effectiveAt"}
+        if group:
+            name = resource_id.rsplit("/", 1)[-1]
+            raise error("ResourceGroupNotFound", f"Resource group '{name}' could not be found.", 404)
+        raise error("ResourceNotFound", f"The resource '{resource_id}' was not found.", 404)
+    return shown(doc)
 
 
 def _refused(problem: TemplateError | Unresolved) -> BatchError:
@@ -102,9 +103,10 @@ async def validate(site: Site, request: Request) -> Response:
         planned = deployments.check(site.resources, deployment)
     except (TemplateError, Unresolved) as problem:
         raise _refused(problem) from None
-    shown = deployment.shown()
-    shown["properties"] |= {"provisioningState": "Succeeded", "validatedResources": [{"id": p.id} for p in planned]}
-    return reply(shown)
+    access.check_template(site.resources, request, planned)
+    described = deployment.shown()
+    described["properties"] |= {"provisioningState": "Succeeded", "validatedResources": [{"id": p.id} for p in planned]}
+    return reply(described)
 
 
 async def what_if(site: Site, request: Request) -> Response:
@@ -137,9 +139,10 @@ async def put_deployment(site: Site, request: Request) -> Response:
     if present is not None and present.state == "Running":
         raise error("DeploymentActive", f"The deployment '{deployment.name}' is still active.", 409)
     try:
-        deployments.check(site.resources, deployment)
+        planned = deployments.check(site.resources, deployment)
     except (TemplateError, Unresolved) as problem:
         raise _refused(problem) from None
+    access.check_template(site.resources, request, planned)
     site.resources.running[deployment.id.lower()] = deployment
     site.batch.spawn(deployments.create(site.resources, deployment), f"deployment {deployment.name}")
     return reply(deployment.shown(), 201)
@@ -175,7 +178,7 @@ async def list_resources(site: Site, request: Request) -> Response:
         docs = [doc for doc in docs if (doc.get("tags") or {}).get(wanted[1]) == wanted[2]]
     top = [doc for doc in docs if doc["id"].count("/") == 8]  # those in the group itself, none of their parts
     hidden = ("microsoft.resources/deployments", "microsoft.authorization/roleassignments")
-    return reply({"value": [doc for doc in top if doc["type"].lower() not in hidden]})
+    return reply({"value": [shown(doc) for doc in top if doc["type"].lower() not in hidden]})
 
 
 async def put_group(site: Site, request: Request) -> Response:
@@ -199,19 +202,20 @@ async def put_resource(site: Site, request: Request) -> Response:
         raise error("NotImplemented", f"The local Azure does not implement PUT {request.url.path}.", 501)
     words = parts[1].split("/")
     kind = "/".join([words[0], *words[1::2]])
+    if (parent := site.resources.missing_parent(_id(request))) is not None:
+        raise error("ParentResourceNotFound", parent_missing(kind, parent), 404)
     doc = {"id": _id(request), "name": words[-1], "type": kind, **(await body_of(request))}
-    return reply(site.resources.put(doc))
+    return reply(shown(site.resources.put(doc)))
 
 
 async def delete_resource(site: Site, request: Request) -> Response:
-    """Delete a resource with all below it; a Batch account takes its pools along."""
-    resource_id = _id(request)
-    account = site.resources.get(resource_id)
-    if account is not None and account["type"].lower() == "microsoft.batch/batchaccounts":
-        for pool in list(site.batch.pools.values()):
-            pools.delete(site.batch, pool)
+    """Delete a resource with all below it; the last Batch account takes the pools along."""
+    resource_id, accounts = _id(request), site.resources.accounts()
     site.resources.running.pop(resource_id.lower(), None)
     gone = site.resources.drop(resource_id)
+    if accounts and not site.resources.accounts():
+        for pool in list(site.batch.pools.values()):
+            pools.delete(site.batch, pool)
     return reply(None, 200 if gone else 204)
 
 
@@ -220,7 +224,7 @@ async def list_roles(site: Site, request: Request) -> Response:
     scope = f"/{request.path_params['scope']}".lower()
     found = [d for d in site.resources.of_kind("Microsoft.Authorization/roleAssignments")
              if d["properties"]["scope"].lower().startswith(scope)]  # fmt: skip
-    return reply({"value": [{k: v for k, v in doc.items() if k != "effectiveAt"} for doc in found]})
+    return reply({"value": [shown(doc) for doc in found]})
 
 
 async def put_role(site: Site, request: Request) -> Response:
@@ -266,4 +270,7 @@ def _provider(site: Site, request: Request) -> Json:
 
 async def put_knobs(site: Site, request: Request) -> Response:
     """Set how this subscription behaves (local only): quota, slow roles, failures."""
-    return reply(site.resources.set_knobs(await body_of(request)))
+    try:
+        return reply(site.resources.set_knobs(await body_of(request)))
+    except (TypeError, ValueError) as problem:
+        raise error("InvalidRequestContent", f"That is no setting: {problem}.", 400) from None

@@ -21,8 +21,8 @@ from starlette.routing import Route
 
 from batchkit.local.batch.api import admin, lenient
 from batchkit.local.batch.api.call import HANDLERS, OPERATIONS, Call, Reply
-from batchkit.local.batch.api.keys import verify_shared_key
-from batchkit.local.batch.api.permission import check_role
+from batchkit.local.batch.api.keys import account_of, verify_shared_key
+from batchkit.local.batch.api.permission import check_door, check_role
 from batchkit.local.batch.state.state import State, log
 from batchkit.local.tokens import BATCH_AUDIENCE, AuthenticationFailed
 from batchkit.local.wire import schema
@@ -96,6 +96,7 @@ def gate(state: State, request: Request, name: str) -> None:
         BatchError: a wrong Host, no or a bad token, a bad API version, an unknown query parameter.
     """
     check_host(state, request)
+    check_door(state)
     claims = authenticate(state, request)
     _check_version(request.query_params.get("api-version"))
     if name:
@@ -121,7 +122,7 @@ def authenticate(state: State, request: Request) -> dict[str, Any]:
     """
     authorization = request.headers.get("authorization")
     if (authorization or "").startswith("SharedKey ") and state.config.shared_key is not None:
-        verify_shared_key(request, state.config.shared_key)
+        verify_shared_key(request, *state.subscription.account_keys(account_of(request)))
         return {}
     try:
         return state.config.tokens.verify(authorization, BATCH_AUDIENCE)

@@ -53,18 +53,26 @@ def string_to_sign(request: Request, account: str, length: str, lowered: bool) -
     return "\n".join([*lines, *(f"{name}:{value}" for name, value in query)])
 
 
-def verify_shared_key(request: Request, key: SharedKey) -> None:
-    """Check an Authorization header of the form `SharedKey ACCOUNT:SIGNATURE`.
+def account_of(request: Request) -> str:
+    """Return the account that a shared key's header names."""
+    return request.headers["authorization"].removeprefix("SharedKey ").partition(":")[0]
+
+
+def verify_shared_key(request: Request, *keys: SharedKey) -> None:
+    """Check an Authorization header of the form `SharedKey ACCOUNT:SIGNATURE` against the keys that open accounts.
 
     Raises:
         BatchError: AuthenticationFailed (403) for another account, an old date or a wrong signature.
     """
-    account, _, signature = request.headers["authorization"].removeprefix("SharedKey ").partition(":")
-    if account != key.account:
-        raise _failed("The account is not this one.")
+    account = account_of(request)
+    signature = request.headers["authorization"].partition(":")[2]
+    opening = [key for key in keys if key.account == account]
+    if not opening:
+        raise _failed("The account is not this one, or its allowedAuthenticationModes do not include SharedKey.")
     _check_date(request.headers.get("ocp-date") or request.headers.get("date"))
     wanted = [
         _sign(string_to_sign(request, account, length, lowered), key)
+        for key in opening
         for length in _lengths(request)
         for lowered in (True, False)
     ]

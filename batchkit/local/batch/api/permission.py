@@ -23,6 +23,21 @@ def check_role(state: State, operation: str, claims: Json) -> None:
         raise error("InsufficientAccountPermissions", text, Operation=operation, Action=action)
 
 
+def check_door(state: State) -> None:
+    """Check that the account answers from where the caller stands.
+
+    Raises:
+        BatchError: PublicNetworkAccessDisabled, AuthorizationFailure, 403.
+    """
+    door = state.subscription.door_of_batch()
+    if door == "access":
+        text = "Public network access is disabled for the account: it is reached by a private endpoint alone."
+        raise error("PublicNetworkAccessDisabled", text, 403)
+    if door:
+        text = "This request is not authorized to perform this operation: the account's firewall has no rule for it."
+        raise error("AuthorizationFailure", text, 403)
+
+
 def _action(entry: Json) -> tuple[str, bool]:
     word = entry["url"].split("/")[1]
     verb = _VERBS.get(entry["method"], "write")

@@ -31,7 +31,7 @@ from batchkit.local.batch.machine.transfer_errors import (
     explained,
     unwritten,
 )
-from batchkit.local.config import LocalConfig
+from batchkit.local.config import NODE_AGENT, LocalConfig
 from batchkit.local.tokens import STORAGE_AUDIENCE
 from batchkit.local.wire import clock
 from batchkit.local.wire.formats import Json
@@ -74,6 +74,7 @@ class Transfer:
             credential=_Identity(self._config),
             connection_verify=str(self._config.ca_file),
             retry_total=4,
+            user_agent=NODE_AGENT,
         )
 
     def warm(self) -> None:
@@ -164,7 +165,7 @@ class Transfer:
         if identity is None:
             from azure.storage.blob import BlobClient  # slow to import: see warm()
 
-            return BlobClient.from_blob_url(url, connection_verify=str(self._config.ca_file))
+            return BlobClient.from_blob_url(url, connection_verify=str(self._config.ca_file), user_agent=NODE_AGENT)
         container, _, name = unquote(rest.partition("?")[0]).partition("/")
         return self._service.get_blob_client(container, name)
 
@@ -175,7 +176,8 @@ class Transfer:
         self._permitted(identity, codes, url)
         rest = self._local(url)
         if identity is None:
-            options: dict[str, Any] = {"connection_verify": str(self._config.ca_file)} if rest is not None else {}
+            ours = {"connection_verify": str(self._config.ca_file), "user_agent": NODE_AGENT}
+            options: dict[str, Any] = ours if rest is not None else {}
             return ContainerClient.from_container_url(url, **options)
         if rest is None:
             raise TransferError(codes.denied, FilePath=url, Reason="An identity works for this account's blobs alone.")

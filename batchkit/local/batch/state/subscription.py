@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from batchkit.local.config import SharedKey
+
 
 class Subscription(Protocol):
     """Quotas, roles and what else is provisioned."""
@@ -22,3 +24,9 @@ class Subscription(Protocol):
 
     def may_call(self, principal: str, action: str, data: bool) -> bool:
         """Return whether a caller may do an action (`data`: a data action) on the account."""
+
+    def account_keys(self, account: str) -> list[SharedKey]:
+        """Return the keys that open the account by this name; none where its modes allow no key."""
+
+    def door_of_batch(self) -> str:
+        """Return why Batch does not answer who calls it: `access` (no public access), `firewall`, or nothing."""
