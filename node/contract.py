@@ -6,9 +6,12 @@ Everything that reads or writes a report agrees on this page, which imports the 
 import stat
 
 SCHEMA_VERSION = 1  # of reports
-PARTIAL_VERSION = 2
+PARTIAL_VERSION = 3
 
 INPUT_ENDINGS = (".json",)
+# With a mapping: its format -> the endings of inputs, which may also be gzipped.
+FORMATS = {"object": (".json",), "lines": (".json", ".jsonl", ".ndjson")}
+GZIPPED = ".gz"
 REPORT_SUFFIX = ".report.json"
 PARTIAL_SUFFIX = ".partial"
 TASK_PARTIAL = "task.partial"
@@ -108,6 +111,13 @@ def left_out(name: str, endings: tuple[str, ...] = INPUT_ENDINGS) -> str | None:
     if last.lower().endswith(PARTIAL_SUFFIX):
         return "partial"
     return None if last.lower().endswith(endings) else f"other suffix ({suffix_of(last)})"
+
+
+def endings_of(format_name: str | None) -> tuple[str, ...]:
+    """How names of inputs end, by the format of the mapping; None: without one."""
+    if format_name is None:
+        return INPUT_ENDINGS
+    return tuple(ending + packed for packed in ("", GZIPPED) for ending in FORMATS[format_name])
 
 
 def suffix_of(last: str) -> str:

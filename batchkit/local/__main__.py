@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="batchkit local",
         usage="%(prog)s [--speed N] [--state DIR] [--allow-shared-key] [--show-storage-key] [--faults FILE] "
-        "[--as-recorded] [--principal NAME] [--role ROLE[@SCOPE]]... [--network PLACE] [-- COMMAND...]",
+        "[--as-recorded] [--azure-names] [--principal NAME] [--role ROLE[@SCOPE]]... [--network PLACE] [-- COMMAND...]",
         description="A local Azure Batch with its storage and identity, for Azure's own clients.",
         allow_abbrev=False,
     )
@@ -86,6 +86,11 @@ def _parser() -> argparse.ArgumentParser:
         "--network", type=_place, default="outside", metavar="PLACE",
         help="where they stand: outside (the default), inside the private network, or an address of the internet",
     )  # fmt: skip
+    parser.add_argument(
+        "--azure-names",
+        action="store_true",
+        help="lead management.azure.com and ACCOUNT.local.batch.azure.com here, through a proxy (HTTPS_PROXY)",
+    )
     return parser
 
 

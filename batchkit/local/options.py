@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line says: the clock, the state's folder, keys, faults, spelling, the caller, COMMAND."""
+    """What the command line says: the clock, the state's folder, keys, faults, spelling, names, caller, COMMAND."""
 
     speed: float = 1.0
     state: Path | None = None
@@ -19,4 +19,5 @@ class Options:
     principal: str = ""
     roles: tuple[str, ...] = ()
     network: str = "outside"
+    azure_names: bool = False
     command: tuple[str, ...] = ()

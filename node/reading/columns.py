@@ -17,9 +17,12 @@ from typing import Any
 from msgspec import Struct
 
 from node.contract import CUSTOMER_FIELDS, LINE_FIELDS, REQUIRED_FIELDS, UNKNOWN
-from node.reading.transactions import NUMBERS, Customer, Line, Repaired, Transaction
+from node.mapping.fields import Sheet
+from node.mapping.sheets import Sheets
+from node.reading.transactions import NUMBERS, Customer, Repaired, Transaction
 
 NO_CUSTOMER = Customer()
+CUSTOMER_ID = "customer.customer_id"
 CHUNK = 100
 AMOUNTS = ("subtotal", "tax", "shipping_cost", "total")
 TEXTS = ("payment_method", "shipping_method", "status", "currency")
@@ -39,7 +42,8 @@ class Columns(Struct):
         names: column of codes -> texts that were not in an earlier batch, in the order of their codes.
         missing: dotted names of fields that are no columns -> rows of transactions that lack them.
         wrong: dotted field name -> rows of transactions where it has a wrong type.
-        present: extra required field that the contract does not know -> rows of transactions that have it.
+        said: dotted field name -> row of a transaction -> what is wrong with it there.
+        present: required field -> rows of transactions that have it, or need it not, and are not in its column.
         done: what became of the tasks whose last records are among these.
     """
 
@@ -50,6 +54,7 @@ class Columns(Struct):
     names: dict[str, list[str]] = {}
     missing: dict[str, list[int]] = {}
     wrong: dict[str, list[int]] = {}
+    said: dict[str, dict[int, str]] = {}
     present: dict[str, list[int]] = {}
     done: list[Any] = []
 
@@ -92,12 +97,9 @@ class Codes(dict[Any, int]):
 class Collector:
     """Takes records until they are enough for a batch; codes are kept from batch to batch."""
 
-    def __init__(self, extra: tuple[str, ...] = ()) -> None:
-        self.fields = {
-            "": columns_of("", (*AMOUNTS, *TEXTS), (), extra),
-            "customer.": columns_of("customer.", ("customer_id",), CUSTOMER_FIELDS, extra),
-            "line_items.": columns_of("line_items.", LINE_COLUMNS, LINE_FIELDS, extra),
-        }
+    def __init__(self, extra: tuple[str, ...] = (), sheets: Sheets | None = None) -> None:
+        self.sheets = sheets
+        self.fields = fields_of(extra)
         coded = [prefix + name for prefix, names in self.fields.items() for name in names if name not in NUMBERS]
         self.codes = {name: Codes(name, extra) for name in coded}
         self.clear()
@@ -105,7 +107,7 @@ class Collector:
     def clear(self) -> None:
         """Forget all rows."""
         self.columns = Columns()
-        self.pending: list[Transaction] = []
+        self.pending: list[Any] = []
         names = [prefix + name for prefix, fields in self.fields.items() for name in fields]
         self.arrays: dict[str, list[bytes]] = {
             name: [] for name in (*names, "line_count", "id_hash", "id_size", "timestamp_size")
@@ -123,7 +125,7 @@ class Collector:
         """Rows of both tables."""
         return self.count + self.line_total
 
-    def add(self, file: int, index: int, records: list[Transaction]) -> None:
+    def add(self, file: int, index: int, records: list[Any]) -> None:
         """Append good records of a file, the first of which is its number `index`."""
         runs = self.columns.runs
         last, first, count = runs[-1] if runs else (0, 0, 0)
@@ -138,28 +140,38 @@ class Collector:
     def add_repaired(self, file: int, index: int, repaired: Repaired) -> None:
         """Append a bad record with what was wrong about it."""
         row = self.count
-        for name in repaired.wrong:
-            self.columns.wrong.setdefault(name, []).append(row)
+        for name, said in repaired.wrong.items():
+            self.note_wrong(name, row, said)
         for name in repaired.present:
             self.columns.present.setdefault(name, []).append(row)
         self.add(file, index, [repaired.transaction])
 
+    def note_wrong(self, name: str, row: int, said: str) -> None:
+        """A part of a wrong type."""
+        if row not in self.columns.said.setdefault(name, {}):
+            self.columns.wrong.setdefault(name, []).append(row)
+            self.columns.said[name][row] = said
+
     def convert(self) -> None:
         """Turn the pending records into columns."""
-        sales, self.pending = self.pending, []
+        records, self.pending = self.pending, []
+        sheet = self.sheets.sheet(records) if self.sheets else sheet_of(records, self.fields)
         base = self.sales_total
-        self.add_ids([sale.transaction_id for sale in sales], base)
-        self.add_timestamps([sale.timestamp for sale in sales], base)
-        self.append("", sale_columns(sales), sales)
-        customers = [sale.customer or NO_CUSTOMER for sale in sales]
-        self.append("customer.", customer_columns(customers), customers)
-        self.note_missing("customer.email", [customer.email for customer in customers], base)
-        lists = [sale.line_items for sale in sales]
-        self.arrays["line_count"].append(packed(CODE, [-1 if lines is None else len(lines) for lines in lists]))
-        lines = list(chain.from_iterable(filter(None, lists)))
-        self.append("line_items.", line_columns(lines), lines)
-        self.line_total += len(lines)
-        self.sales_total += len(sales)
+        self.add_ids(sheet.columns["transaction_id"], base)
+        self.add_timestamps(sheet.columns["timestamp"], base)
+        for prefix, names in self.fields.items():
+            for name in names:
+                self.append(prefix + name, sheet.columns[prefix + name])
+        self.note_missing(
+            "customer.email", sheet.columns["customer.email"], base, sheet.excused.get("customer.email", ())
+        )
+        for name, row, said in sheet.wrong:
+            self.note_wrong(name, base + row, said)
+        for name, rows in sheet.excused.items():
+            self.columns.present.setdefault(name, []).extend(base + row for row in rows)
+        self.arrays["line_count"].append(packed(CODE, sheet.line_counts))
+        self.line_total += sum(sheet.line_counts) + sheet.line_counts.count(-1)
+        self.sales_total += sheet.size
 
     def add_ids(self, values: Sequence[Any], base: int) -> None:
         """Ids as texts, with a note of the missing ones."""
@@ -184,20 +196,18 @@ class Collector:
         self.arrays[name].append(packed(CODE, sizes))
         return joined.encode()
 
-    def note_missing(self, name: str, values: Sequence[Any], base: int) -> None:
-        """Remember the rows in which a value is missing."""
+    def note_missing(self, name: str, values: Sequence[Any], base: int, excused: Sequence[int] = ()) -> None:
+        """Remember the rows in which a value is missing, unless it may."""
         if not all(values):  # which is quicker than to look for None, and true for most
             rows = [base + row for row, value in enumerate(values) if value is None or value == ""]
+            if excused:
+                rows = sorted(set(rows).difference(base + row for row in excused))
             self.columns.missing.setdefault(name, []).extend(rows)
 
-    def append(self, prefix: str, found: dict[str, list[Any]], records: Sequence[Any]) -> None:
-        """Append one kind of record, column by column; what few rules files require is not in `found`."""
-        for field_name in self.fields[prefix]:
-            values = found.get(field_name) or [getattr(record, field_name) for record in records]
-            codes = self.codes.get(prefix + field_name)
-            self.arrays[prefix + field_name].append(
-                numbers(values) if codes is None else packed(CODE, codes.of(values))
-            )
+    def append(self, name: str, values: list[Any]) -> None:
+        """Append to one column."""
+        codes = self.codes.get(name)
+        self.arrays[name].append(numbers(values) if codes is None else packed(CODE, codes.of(values)))
 
     def take(self) -> Columns:
         """All that was added, which is forgotten here."""
@@ -211,15 +221,29 @@ class Collector:
         return columns
 
 
+def fields_of(extra: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """The columns of transactions, customers and lines."""
+    return {
+        "": columns_of("", (*AMOUNTS, *TEXTS), (), extra),
+        "customer.": columns_of("customer.", ("customer_id",), CUSTOMER_FIELDS, extra),
+        "line_items.": columns_of("line_items.", LINE_COLUMNS, LINE_FIELDS, extra),
+    }
+
+
 def columns_of(prefix: str, used: tuple[str, ...], known: tuple[str, ...], extra: tuple[str, ...]) -> tuple[str, ...]:
     """The fields of a part that are analysed, and those that the rules file requires beside them."""
     required = [name.removeprefix(prefix) for name in extra if prefix and name.startswith(prefix)]
     return tuple(dict.fromkeys((*used, *(name for name in required if name in known and name != "email"))))
 
 
-def sale_columns(sales: Sequence[Transaction]) -> dict[str, list[Any]]:
-    """The columns of transactions: a comprehension for each is twice as fast as a field named by a variable."""
-    return {
+def sheet_of(sales: list[Transaction], fields: dict[str, tuple[str, ...]]) -> Sheet:
+    """Transactions column by column: a comprehension for each is twice as fast as a field named by a variable."""
+    customers = [sale.customer or NO_CUSTOMER for sale in sales]
+    lists = [sale.line_items for sale in sales]
+    lines = list(chain.from_iterable(filter(None, lists)))
+    columns: dict[str, list[Any]] = {
+        "transaction_id": [sale.transaction_id for sale in sales],
+        "timestamp": [sale.timestamp for sale in sales],
         "subtotal": [sale.subtotal for sale in sales],
         "tax": [sale.tax for sale in sales],
         "shipping_cost": [sale.shipping_cost for sale in sales],
@@ -228,24 +252,21 @@ def sale_columns(sales: Sequence[Transaction]) -> dict[str, list[Any]]:
         "shipping_method": [sale.shipping_method for sale in sales],
         "status": [sale.status for sale in sales],
         "currency": [sale.currency for sale in sales],
+        CUSTOMER_ID: [customer.customer_id for customer in customers],
+        "customer.email": [customer.email for customer in customers],
+        "line_items.product_name": [line.product_name for line in lines],
+        "line_items.category": [line.category for line in lines],
+        "line_items.quantity": [line.quantity for line in lines],
+        "line_items.unit_price": [line.unit_price for line in lines],
+        "line_items.discount": [line.discount for line in lines],
+        "line_items.subtotal": [line.subtotal for line in lines],
     }
-
-
-def customer_columns(customers: Sequence[Customer]) -> dict[str, list[Any]]:
-    """The columns of customers."""
-    return {"customer_id": [customer.customer_id for customer in customers]}
-
-
-def line_columns(lines: Sequence[Line]) -> dict[str, list[Any]]:
-    """The columns of line items."""
-    return {
-        "product_name": [line.product_name for line in lines],
-        "category": [line.category for line in lines],
-        "quantity": [line.quantity for line in lines],
-        "unit_price": [line.unit_price for line in lines],
-        "discount": [line.discount for line in lines],
-        "subtotal": [line.subtotal for line in lines],
-    }
+    parts: tuple[tuple[str, list[Any]], ...] = (("customer.", customers), ("line_items.", lines))
+    for prefix, records in parts:
+        for name in fields[prefix]:  # what few rules files require
+            if prefix + name not in columns:
+                columns[prefix + name] = [getattr(record, name) for record in records]
+    return Sheet(len(sales), columns, [-1 if found is None else len(found) for found in lists])
 
 
 def packed(kind: str, values: Sequence[Any]) -> bytes:

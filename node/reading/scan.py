@@ -9,6 +9,7 @@ import re
 
 import msgspec
 
+SPACE_BYTES = b" \t\n\r"
 SPACE = re.compile(rb"[ \t\n\r]*")
 # Possessive (*+): an unended string fails at once, however long it is.
 STRING = rb'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})[^"\\\x00-\x1f]*+)*+'

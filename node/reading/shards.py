@@ -5,14 +5,20 @@ reader proves it by arriving there, exactly between two records; when it does no
 """
 
 import os
+from io import BufferedReader
 
 import msgspec
 
 from node.contract import MEBIBYTE, RejectedFile
+from node.reading.boundary import Boundary
+from node.reading.document import Reader
 from node.reading.inputs import Input, open_input
-from node.reading.window import PIECE_BYTES, Window
+from node.reading.plan import Plan
+from node.reading.scan import skip_space
+from node.reading.window import PIECE_BYTES
 
 MIN_SHARD_BYTES = 4 * MEBIBYTE
+TRIED = 3  # records
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -21,7 +27,7 @@ class Task(msgspec.Struct, frozen=True):
     source: Input
     start: int = 0
     stop: int | None = None
-    boundary: bytes = b""
+    boundary: Boundary | None = None
 
     @property
     def whole(self) -> bool:
@@ -29,7 +35,7 @@ class Task(msgspec.Struct, frozen=True):
         return not self.start and self.stop is None
 
 
-def plan_shards(inputs: list[Input]) -> list[list[Task]]:
+def plan_shards(inputs: list[Input], plan: Plan | None = None) -> list[list[Task]]:
     """The tasks of one share, or of two with about the same number of bytes."""
     sizes = [size_of(item) for item in inputs]
     half = sum(sizes) / 2
@@ -39,7 +45,7 @@ def plan_shards(inputs: list[Input]) -> list[list[Task]]:
     for number, (item, size) in enumerate(zip(inputs, sizes, strict=True)):
         rest = [Task(other) for other in inputs[number + 1 :]]
         if half < size:
-            pair = halves(item, int(half)) if min(half, size - half) >= MIN_SHARD_BYTES else None
+            pair = halves(item, int(half), plan) if min(half, size - half) >= MIN_SHARD_BYTES else None
             return [[*first, pair[0]], [pair[1], *rest]] if pair else [[*first, Task(item)], rest]
         first.append(Task(item))
         half -= size
@@ -59,26 +65,29 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "fork") and hasattr(os, "sched_getaffinity") else 1
 
 
-def halves(item: Input, middle: int) -> tuple[Task, Task] | None:
+def halves(item: Input, middle: int, plan: Plan | None = None) -> tuple[Task, Task] | None:
     """A file in two parts, cut at the first guessed boundary behind `middle`; None when there is no guess."""
+    plan = plan or Plan()
     try:
         with open_input(item.path) as stream:
-            boundary = guess_boundary(Window(stream))
+            boundary = boundary_of(stream, plan)
             stream.seek(middle)
-            found = stream.read(PIECE_BYTES).find(boundary) if boundary else -1
+            data = stream.read(PIECE_BYTES)
     except (OSError, RejectedFile):
         return None
-    if found < 0:
+    found = boundary.first(data) if boundary else -1
+    cut = skip_space(data, found)
+    if boundary is None or found < 0 or cut == len(data):
         return None
-    cut = middle + found + boundary.index(b"{")
-    return Task(item, 0, cut), Task(item, cut, None, boundary)
+    return Task(item, 0, middle + cut), Task(item, middle + cut, None, boundary)
 
 
-def guess_boundary(window: Window) -> bytes:
-    """What stands between the first two records, if the first `transactions` is the list it should be."""
-    window.fill()
-    key = b'"transactions"'
-    window.position = window.data.find(key) + len(key)
-    window.step(":")
-    window.step("[")
-    return window.boundary(window.value().end)
+def boundary_of(stream: BufferedReader, plan: Plan) -> Boundary | None:
+    """What is guessed to stand between two records, once the first ones have been read."""
+    if not plan.divisible or plan.unpacked(stream) is not stream:
+        return None
+    reader = Reader(stream, plan.layout)
+    for _ in zip(reader.read(), range(TRIED), strict=False):
+        if reader.pieces.boundary:
+            return reader.pieces.boundary
+    return None

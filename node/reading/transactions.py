@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import msgspec
 
 from node.contract import CUSTOMER_FIELDS, LINE_FIELDS, MAX_NUMBER, TRANSACTION_FIELDS
+from node.mapping.words import wrong_type
 
 Id = Annotated[str, msgspec.Meta(min_length=1)] | int | None
 Number = Annotated[float, msgspec.Meta(ge=-MAX_NUMBER, le=MAX_NUMBER)] | None
@@ -74,13 +75,13 @@ class Repaired(msgspec.Struct):
 
     Attributes:
         transaction: what could be read; wrong parts are None.
-        wrong: dotted names of the parts of a wrong type.
+        wrong: dotted names of the parts of a wrong type, and what is wrong with them.
         unknown: dotted names of keys that the contract does not know, one for each object that has it.
         present: dotted names of the extra required fields that it has in every place.
     """
 
     transaction: Transaction
-    wrong: set[str] = set()
+    wrong: dict[str, str] = {}
     unknown: list[str] = []
     present: set[str] = set()
 
@@ -110,7 +111,7 @@ def repair(value: Any, extra: tuple[str, ...] = ()) -> Repaired:
     """Fit any decoded JSON value into a Transaction; `extra` are the rules file's required fields."""
     result = Repaired(Transaction(), present={name for name in extra if has(value, name.split("."))})
     if not isinstance(value, dict):
-        result.wrong.add("transaction")
+        result.wrong["transaction"] = wrong_type("transaction", value)
         return result
     read_parts(value, result)
     result.unknown = [name for name in result.unknown if name not in extra]
@@ -127,7 +128,7 @@ def read_parts(value: dict[str, Any], result: Repaired) -> None:
         lines = value["line_items"]
         transaction.line_items = [fitted(Line(), line, LINE_FIELDS, "line_items", result) for line in lines]
     elif value.get("line_items") is not None:
-        result.wrong.add("line_items")
+        result.wrong["line_items"] = wrong_type("line_items", value["line_items"])
 
 
 def has(value: Any, path: list[str]) -> bool:
@@ -144,7 +145,7 @@ def fitted(target: Any, value: Any, names: tuple[str, ...], path: str, result: R
     if isinstance(value, dict):
         fill(target, value, names, f"{path}.", result)
     else:
-        result.wrong.add(path)
+        result.wrong.setdefault(path, wrong_type(path, value))
     return target
 
 
@@ -158,7 +159,7 @@ def fill(target: Any, value: dict[str, Any], names: tuple[str, ...], prefix: str
                 setattr(target, key, item)
             else:
                 setattr(target, key, None)
-                result.wrong.add(prefix + key)
+                result.wrong.setdefault(prefix + key, wrong_type(prefix + key, item))
 
 
 def readable(key: str, item: Any) -> bool:
@@ -174,3 +175,12 @@ def readable(key: str, item: Any) -> bool:
 def clean(text: str) -> str:
     """Text that UTF-8 can hold: half a surrogate pair, which JSON can spell but nothing can write, is replaced."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def scrubbed(value: Any) -> Any:
+    """A decoded value whose texts UTF-8 can hold; one that it cannot is a list of none, so no text at all."""
+    if isinstance(value, str):
+        return value if value.isascii() or clean(value) == value else []
+    if isinstance(value, list):
+        return [scrubbed(one) for one in value]
+    return {clean(key): scrubbed(one) for key, one in value.items()} if isinstance(value, dict) else value

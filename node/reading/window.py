@@ -3,15 +3,24 @@
 `position` is where the reader stands in `data`; `offset` is the same place counted from the file's first byte.
 """
 
+import re
 from collections.abc import Callable
 from io import BufferedIOBase
 from typing import Any
 
+import msgspec
+
 from node.contract import MAX_RECORD_BYTES, RejectedFile
-from node.reading.scan import Broken, NeedMore, Span, next_token, skip_space, skip_value
+from node.reading.boundary import Boundary
+from node.reading.scan import SPACE_BYTES, Broken, NeedMore, Span, skip_space, skip_value
 
 PIECE_BYTES = 128 * 1024
 TOO_LARGE = "one value is larger than 64 MiB"
+# How the decoder says where a value ended that is followed by something else.
+TRAILING = re.compile(r"trailing characters \(byte ([0-9]+)\)")
+# Half a surrogate pair, of which the decoder says that the data were truncated.
+LONE_SURROGATE = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])")
+skip_any = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 class Window:
@@ -92,6 +101,37 @@ class Window:
                     raise RejectedFile(TOO_LARGE, self.base + span.start)
                 return span
 
+    def quick_value(self) -> int:
+        """Where the value that stands next ends, in `data`: the decoder skips it, the scanner says what is wrong."""
+        if bytes(self.peek()) not in (b"{", b"["):
+            return self.value().end
+        while True:
+            end, whole = self.skipped()
+            if end and end - self.position <= MAX_RECORD_BYTES:
+                return end
+            if end or whole or self.last:
+                return self.value().end
+            self.more(max(PIECE_BYTES, len(self.data) - self.position))
+
+    def skipped(self) -> tuple[int, bool]:
+        """The end of the value that begins here, or 0; and False when only what is to come can tell."""
+        with memoryview(self.data) as memory, memory[self.position :] as rest:
+            try:
+                skip_any(rest)
+            except msgspec.DecodeError as error:
+                said = str(error)
+            except RecursionError:
+                return 0, True
+            else:
+                return len(self.data), True
+        found = TRAILING.search(said)
+        if found is None:
+            return 0, "truncated" not in said or LONE_SURROGATE.search(self.data, self.position) is not None
+        end = self.position + int(found[1]) - 1
+        while self.data[end - 1] in SPACE_BYTES:
+            end -= 1
+        return end, True
+
     def take(self, end: int) -> bytearray:
         """The bytes from here to `end` of `data`."""
         taken = self.data[self.position : end]
@@ -99,7 +139,7 @@ class Window:
         return taken
 
     def listed(self, end: int, decode: Callable[[memoryview], Any]) -> Any:
-        """What `decode` makes of the bytes from here to `end`, as a list.
+        """What `decode` makes of the bytes from here to `end`, as a list with brackets around.
 
         The byte before and the byte behind are overwritten with brackets meanwhile, so that nothing is copied.
         """
@@ -112,20 +152,11 @@ class Window:
         finally:
             data[start], data[end] = overwritten
 
-    def cut(self, boundary: bytes, stop: int | None) -> int:
+    def last_before(self, boundary: Boundary | None, stop: int | None) -> int:
         """The guessed end of the records that lie whole in the window and before `stop`: 0 without a guess."""
+        if boundary is None:
+            return 0
         limit = self.position + PIECE_BYTES
         if stop is not None:
-            limit = min(limit, stop - self.base + len(boundary))
-        return self.data.rfind(boundary, self.position, limit) + 1 if boundary else 0
-
-    def boundary(self, end: int) -> bytes:
-        """What stands around the comma between two records, from the first one's last byte to the next one's key."""
-        try:
-            _, _, comma = next_token(self.data, end, self.last)
-            _, _, brace = next_token(self.data, comma, self.last)
-            _, _, key = next_token(self.data, brace, self.last)
-        except (NeedMore, Broken):
-            return b""
-        guess = bytes(self.data[end - 1 : key])
-        return guess if guess.startswith(b"}") and self.data[brace - 1 : brace] == b"{" and guess[-1:] == b'"' else b""
+            limit = min(limit, stop - self.base + len(boundary.mark) - boundary.start)
+        return boundary.last(self.data, self.position, limit)

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from node.contract import MAX_NAMED, UNKNOWN
 from node.report.amounts import Amounts
+from node.report.figures import valid_transactions
 from node.settings import CURRENCY
 from node.sums.partial import Part, Source, Table
 
@@ -34,7 +35,7 @@ def notes(part: Part, amounts: Amounts) -> list[str]:
 
 def nothing_valid(part: Part) -> str | None:
     """There are transactions, but all of them are invalid."""
-    total, valid = part.counts.get("total_transactions", 0), part.counts.get("valid_transactions", 0)
+    total, valid = part.counts.get("total_transactions", 0), valid_transactions(part.counts)
     if not total or valid:
         return None
     broken = {name: row[0] for name, row in part.tables.get("errors", {}).items()}

@@ -26,9 +26,15 @@ class Source(msgspec.Struct, gc=False):
 
 
 class BadRecord(msgspec.Struct, gc=False, order=True):
-    """An invalid transaction; sorted by id, then by what is wrong, and only then by its place."""
+    """An invalid transaction; sorted by id, then by what is wrong, and only then by its place.
+
+    Attributes:
+        broken: each rule and its field.
+        errors: the same with values and limits.
+    """
 
     transaction_id: str
+    broken: list[str]
     errors: list[str]
     file: str
     index: int
@@ -48,6 +54,7 @@ class Part(msgspec.Struct):
 
     schema_version: int = PARTIAL_VERSION
     rules: dict[str, Any] = {}
+    mapping: dict[str, Any] = {}
     sources: list[Source] = []
     warnings: list[tuple[str, str]] = []
     counts: dict[str, int] = {}

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from node.settings import Settings
+from node.settings import Limits, Settings
 from node.sums.tables import Batch
 
 Mask = npt.NDArray[np.bool_]
@@ -83,9 +83,14 @@ def limit(batch: Batch, settings: Settings, name: str, lines: bool = False) -> A
     if not settings.currency_limits:
         return getattr(settings.limits, name)
     currencies = [settings.money.currency, *batch.names["currency"][1:]]
-    by_code = [getattr(settings.currency_limits.get(code, settings.limits), name) for code in currencies]
+    by_code = [getattr(limits_of(settings, code), name) for code in currencies]
     found = np.array(by_code, np.float64)[batch.transactions["currency"]]
     return found[batch.lines["transaction"]] if lines else found
+
+
+def limits_of(settings: Settings, currency: str) -> Limits:
+    """The limits for a currency."""
+    return settings.currency_limits.get(currency, settings.limits)
 
 
 @dataclass(frozen=True)
@@ -142,7 +147,7 @@ def wrong_types(batch: Batch) -> Iterator[Finding]:
 def missing_fields(batch: Batch, settings: Settings) -> Iterator[Finding]:
     """Required fields that are not there, null or empty; a part of a wrong type is not missing too."""
     for name in settings.required.fields():
-        rows = missing(batch, name)
+        rows = missing(batch, name) & ~marked(batch, batch.present.get(name, []))
         for wrong, excused in batch.wrong.items():
             if wrong == "transaction" or wrong == name or name.startswith(f"{wrong}."):
                 rows = rows & ~marked(batch, excused)

@@ -29,7 +29,8 @@ class Batch:
         names: column of codes, `line_items.` before a line's -> what the codes stand for; "offset" too.
         missing: dotted names of fields that are no columns -> rows of transactions that lack them.
         wrong: dotted field name -> rows of transactions where it has a wrong type.
-        present: extra required field that the contract does not know -> rows of transactions that have it.
+        said: dotted field name -> row of a transaction -> what is wrong with it there.
+        present: required field -> rows of transactions that have it, or need it not, and are not in its column.
     """
 
     transactions: pd.DataFrame
@@ -40,6 +41,7 @@ class Batch:
     names: dict[str, list[str]]
     missing: dict[str, list[int]]
     wrong: dict[str, list[int]]
+    said: dict[str, dict[int, str]]
     present: dict[str, list[int]]
 
 
@@ -64,7 +66,7 @@ class Tables:
         counts = arrays["line_count"]
         owners = np.repeat(np.arange(len(counts)), np.maximum(counts, 0))
         items = pd.DataFrame({"transaction": owners, **lines}, copy=False)
-        found = (columns.missing, columns.wrong, columns.present)
+        found = (columns.missing, columns.wrong, columns.said, columns.present)
         return Batch(sales, items, ids, hashes, timestamps, {**self.names, "offset": times.offsets}, *found)
 
 

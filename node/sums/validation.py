@@ -7,6 +7,7 @@ from node.contract import MAX_ERRORS
 from node.settings import Settings
 from node.sums.money import to_cents
 from node.sums.partial import BadRecord, Part, add_counts, add_rows, smallest
+from node.sums.reasons import Reasons, first_rows
 from node.sums.rules import Finding, find_errors
 from node.sums.tables import Batch
 
@@ -21,7 +22,7 @@ def validate(batch: Batch, settings: Settings, parts: dict[int, Part]) -> Mask:
         valid &= ~finding.rows
     count_invalid(batch, valid, parts)
     count_rules(batch, findings, parts)
-    list_errors(batch, findings, valid, parts)
+    list_errors(batch, findings, valid, settings, parts)
     return valid
 
 
@@ -61,16 +62,20 @@ def count_table(name: str, key: str, mask: Mask, batch: Batch, parts: dict[int, 
         add_rows(parts[int(str(file))].tables.setdefault(name, {}), [(key, [len(rows), exact_sum(cents[rows])])])
 
 
-def list_errors(batch: Batch, findings: list[Finding], valid: Mask, parts: dict[int, Part]) -> None:
+def list_errors(batch: Batch, findings: list[Finding], valid: Mask, settings: Settings, parts: dict[int, Part]) -> None:
     """Keep each file's first invalid transactions, by id; who finishes the file names it."""
-    table = batch.transactions[~valid]
-    errors: dict[int, list[str]] = {row: [] for row in np.flatnonzero(~valid).tolist()}
-    for finding in findings:
-        for row in np.flatnonzero(finding.rows).tolist():
-            errors[row].append(f"{finding.rule}: {finding.field}")
-    columns = [table[name].tolist() for name in ("file", "index")]
-    for row, file, index in zip(errors, *columns, strict=True):
-        record = BadRecord(batch.ids[row], sorted(errors[row]), "", index)
-        parts[file].bad_records.append(record)
-    for file in set(columns[0]):
-        parts[file].bad_records = smallest(parts[file].bad_records, MAX_ERRORS)
+    table = batch.transactions
+    reasons = Reasons(batch, settings)
+    for file, bad in table[~valid].groupby("file", sort=False).indices.items():
+        part = parts[int(str(file))]
+        rows = first_rows(np.flatnonzero(~valid)[bad].tolist(), batch.ids, MAX_ERRORS)
+        part.bad_records += [bad_record(batch, findings, reasons, row) for row in rows]
+        part.bad_records = smallest(part.bad_records, MAX_ERRORS)
+
+
+def bad_record(batch: Batch, findings: list[Finding], reasons: Reasons, row: int) -> BadRecord:
+    """One invalid transaction and all that is wrong with it."""
+    broken = sorted((finding.rule, finding.field) for finding in findings if finding.rows[row])
+    errors = [reasons.text(rule, field, row) for rule, field in broken]
+    short = [f"{rule}: {field}" for rule, field in broken]
+    return BadRecord(batch.ids[row], short, errors, "", int(batch.transactions["index"].to_numpy()[row]))

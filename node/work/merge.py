@@ -63,7 +63,10 @@ def add_partial(total: Part, path: Path) -> None:
     if total.sources and part.rules != total.rules:
         part.warnings.append(("", "the inputs were processed with different rules"))
         part.rules = min(part.rules, total.rules, key=msgspec.json.encode)
-    total.rules = part.rules
+    if total.sources and part.mapping != total.mapping:
+        part.warnings.append(("", "the inputs were processed with different mappings"))
+        part.mapping = min(part.mapping, total.mapping, key=msgspec.json.encode)
+    total.rules, total.mapping = part.rules, part.mapping
     merge_into(total, part)
 
 
@@ -90,6 +93,7 @@ def merged_report(total: Part, planned: list[str] | None, seconds: float) -> Jso
         "bytes": sum(entry.bytes for entry in total.sources),
         "rejected": rejected,
         "missing": sorted(set(planned or ()) - set(names)),
+        **({"mapping": total.mapping} if total.mapping else {}),
     }
     if rejected and len(rejected) == len(names):
         return rejected_report(source, "every input was rejected", None, seconds, total.rules)

@@ -12,15 +12,17 @@ from pathlib import Path
 
 from node.contract import TASK_PARTIAL, WorkerError
 from node.files import make_writable, one_line, write_whole
+from node.mapping.file import Mapping
 from node.reading.batches import read_tasks
 from node.reading.columns import Columns
 from node.reading.inputs import find_inputs
+from node.reading.plan import Plan
 from node.reading.shards import Task, plan_shards
 from node.settings import Settings
 from node.work.children import children
 
 
-def process(paths: list[Path], output: Path, settings: Settings) -> None:
+def process(paths: list[Path], output: Path, settings: Settings, mapping: Mapping | None = None) -> None:
     """Write a report for every input, and the partial of them all, into `output`.
 
     Raises:
@@ -28,16 +30,17 @@ def process(paths: list[Path], output: Path, settings: Settings) -> None:
         WorkerError: nothing can be written into the output; a process of the call was killed; or one report could not
             be written, and all others are there.
     """
-    found = find_inputs(paths, output)
+    plan = Plan(settings.required.extra, mapping)
+    found = find_inputs(paths, output, plan.endings)
     make_writable(output)
     if found.left_out_line():
         print(one_line(found.left_out_line()), file=sys.stderr)
-    with reading(plan_shards(found.inputs), settings) as streams:
+    with reading(plan_shards(found.inputs, plan), plan) as streams:
         # These bring pandas, so not before the readers have started.
         from node.sums.partial import encode_part
         from node.work.shares import analyse
 
-        total, unwritten = analyse(streams, output, settings)
+        total, unwritten = analyse(streams, output, settings, plan)
     write_whole(output / TASK_PARTIAL, *encode_part(total))
     if unwritten:
         count = len(found.inputs)
@@ -45,9 +48,9 @@ def process(paths: list[Path], output: Path, settings: Settings) -> None:
 
 
 @contextmanager
-def reading(shards: list[list[Task]], settings: Settings) -> Iterator[list[Iterable[Columns]]]:
+def reading(shards: list[list[Task]], plan: Plan) -> Iterator[list[Iterable[Columns]]]:
     """The batches of each share: read by this process when it is the only one, else each by a process of its own."""
-    streams = [read_tasks(tasks, settings.required.extra) for tasks in shards]
+    streams = [read_tasks(tasks, plan) for tasks in shards]
     if len(streams) == 1:
         yield list(streams)
         return

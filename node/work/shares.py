@@ -8,6 +8,7 @@ from pathlib import Path
 
 from node.reading.batches import Outcome, read_tasks
 from node.reading.columns import Columns
+from node.reading.plan import Plan
 from node.reading.shards import Task
 from node.settings import Settings
 from node.sums.partial import Part, merge_into
@@ -15,18 +16,18 @@ from node.work.children import children
 from node.work.worker import Half, Worker
 
 
-def analyse(streams: list[Iterable[Columns]], output: Path, settings: Settings) -> tuple[Part, list[str]]:
+def analyse(streams: list[Iterable[Columns]], output: Path, settings: Settings, plan: Plan) -> tuple[Part, list[str]]:
     """Write the reports of one or two shares of a call; returns the sum of all files, and those without a report.
 
     Raises:
         WorkerError: a process of the call was killed.
     """
-    worker = Worker(output, settings)
+    worker = Worker(output, settings, plan)
     if len(streams) == 1:
         worker.run(streams[0])
         return worker.total, worker.unwritten
     with children() as start:
-        second = start(analysed(Worker(output, settings), streams[1]))
+        second = start(analysed(Worker(output, settings, plan), streams[1]))
         worker.run(streams[0])
         [(total, halves, unwritten)] = second
     for first_half, second_half in zip(worker.halves, halves, strict=True):
@@ -47,7 +48,7 @@ def put_together(worker: Worker, first: Half, second: Half) -> None:
     if ours.proven and (theirs.proven or theirs.rejection) and not ours.rejection:
         worker.write(*joined(first, second))
     else:
-        worker.run(read_tasks([Task(ours.task.source)], worker.settings.required.extra))
+        worker.run(read_tasks([Task(ours.task.source)], worker.plan))
 
 
 def joined(first: Half, second: Half) -> tuple[Outcome, Part]:

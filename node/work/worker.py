@@ -20,6 +20,7 @@ from node.files import NAME_ERRORS, encode, one_line, write_whole
 from node.reading.batches import Outcome
 from node.reading.columns import Columns
 from node.reading.content import Content
+from node.reading.plan import Plan
 from node.report.layout import Json, processed_report, rejected_report
 from node.settings import Settings
 from node.sums.groups import fold, fold_refunds, fold_together, valid_tables
@@ -48,11 +49,12 @@ class Worker:
         unwritten: names of files whose reports could not be written; they are not in the total.
     """
 
-    def __init__(self, output: Path, settings: Settings) -> None:
+    def __init__(self, output: Path, settings: Settings, plan: Plan | None = None) -> None:
         self.output = output
         self.settings = settings
+        self.plan = plan or Plan(settings.required.extra)
         self.rules = settings.as_dict()
-        self.total = Part(rules=self.rules)
+        self.total = Part(rules=self.rules, mapping=self.plan.document)
         self.halves: list[Half] = []
         self.unwritten: list[str] = []
         self.contents: defaultdict[int, Content] = defaultdict(Content.empty)
@@ -129,11 +131,16 @@ class Worker:
         say(source.name, said)
         return True
 
+    def about(self, outcome: Outcome) -> Json:
+        """What a report says of its source."""
+        mapped = {"mapping": self.plan.document} if self.plan.mapping else {}
+        return {"name": outcome.task.source.name, "bytes": outcome.size, **mapped}
+
     def rejected(self, outcome: Outcome) -> tuple[Json, str, Part]:
         """The report of a file that could not be read, what is said of it, and what it gives to the sums."""
         source, rejection = outcome.task.source, outcome.rejection
         assert rejection is not None
-        about: Json = {"name": source.name, "bytes": outcome.size}
+        about = self.about(outcome)
         report = rejected_report(about, rejection.reason, rejection.byte_offset, outcome.seconds, self.rules)
         found = Part(sources=[Source(source.name, outcome.size, rejection.reason)])
         return report, f"rejected: {rejection.reason}", found
@@ -141,8 +148,9 @@ class Worker:
     def processed(self, outcome: Outcome, part: Part) -> tuple[Json, str, Part]:
         """The same of a file that was read."""
         source = outcome.task.source
+        part.warnings += [(source.name, note) for note in self.plan.notes]
         part.sources = [Source(source.name, outcome.size, None, outcome.content.text(outcome.size))]
-        about: Json = {"name": source.name, "bytes": outcome.size}
+        about = self.about(outcome)
         report = processed_report(part, about, describe(outcome, part), outcome.seconds, with_file=False)
         counts = report["validation"]
         return report, f"processed {counts['valid_transactions']} of {counts['total_transactions']}", part

@@ -29,8 +29,9 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = folder / "source"
     source.mkdir()
     node = ROOT / "node"
-    for path in (*node.glob("*.py"), *node.glob("*/*.py"), *(node / name for name in OTHERS)):
-        (source / path.relative_to(node)).parent.mkdir(exist_ok=True)
+    sources = (*node.glob("*.py"), *node.glob("*/*.py"), *node.glob("*/shipped/*.toml"))
+    for path in (*sources, *(node / name for name in OTHERS)):
+        (source / path.relative_to(node)).parent.mkdir(parents=True, exist_ok=True)
         (source / path.relative_to(node)).write_bytes(path.read_bytes())
     run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, source, folder=folder)
     venv.create(folder / "env", with_pip=True)
