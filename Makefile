@@ -57,7 +57,7 @@ clients: $(READY)  ## programs that others wrote, unmodified, against the local 
 	@$(if $(ONLY),,$(BIN)/pytest -m longer tests/test_local_page.py)
 
 az: $(READY)  ## the az command line among them, by account key and by managed identity
-	@PYTHONPATH=tests $(BIN)/python -m clients.run az_by_key az_by_identity
+	@PYTHONPATH=tests $(BIN)/python -m clients.run az_by_key az_by_identity az_applications
 
 checkov: $(READY) .venv-checkov/bin/checkov  ## security checks of the ARM template, in an environment of its own
 	@$(BIN)/python tests/checkov.py

@@ -73,11 +73,6 @@ def _parser() -> argparse.ArgumentParser:
         "--as-recorded", action="store_true", help="spell enumerations as recordings of Azure do, for every API version"
     )
     parser.add_argument(
-        "--azure-names",
-        action="store_true",
-        help="lead management.azure.com and ACCOUNT.local.batch.azure.com here, through a proxy (HTTPS_PROXY)",
-    )
-    parser.add_argument(
         "--principal",
         default="",
         metavar="NAME",
@@ -92,6 +87,11 @@ def _parser() -> argparse.ArgumentParser:
         "--network", type=_place, default="outside", metavar="PLACE",
         help="where they stand: outside (the default), inside the private network, or an address of the internet",
     )  # fmt: skip
+    parser.add_argument(
+        "--azure-names",
+        action="store_true",
+        help="lead management.azure.com and ACCOUNT.local.batch.azure.com here, through a proxy (HTTPS_PROXY)",
+    )
     return parser
 
 

@@ -62,9 +62,9 @@ class LocalConfig:
     mark: Mapping[str, str] = field(default_factory=dict)
     faults: Path | None = None
     as_recorded: bool = False
-    azure_names: bool = False
     roles: tuple[str, ...] = ()
     network: str = "outside"
+    azure_names: bool = False
 
     def is_batch(self, host: str | None) -> bool:
         """Return whether Batch answers to this Host header; any other is refused (DNS rebinding)."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line says: clock, state, keys, faults, spelling, names, the caller, COMMAND."""
+    """What the command line says: the clock, the state's folder, keys, faults, spelling, names, caller, COMMAND."""
 
     speed: float = 1.0
     state: Path | None = None
@@ -16,8 +16,8 @@ class Options:
     show_storage_key: bool = False
     faults: Path | None = None
     as_recorded: bool = False
-    azure_names: bool = False
     principal: str = ""
     roles: tuple[str, ...] = ()
     network: str = "outside"
+    azure_names: bool = False
     command: tuple[str, ...] = ()

@@ -54,15 +54,6 @@ az("batch", "account", "login", *WHERE)
 assert az("batch", "pool", "list") == []
 print("- the account logged in to, by token")
 
-named = [*WHERE, "--application-name", "app"]
-Path("package.zip").write_bytes(b"PK\x05\x06" + bytes(18))  # an empty zip
-az("batch", "application", "create", *named)
-az("batch", "application", "package", "create", *named, "--version-name", "1.0", "--package-file", "package.zip")
-az("batch", "application", "set", *named, "--default-version", "1.0")
-assert [each["name"] for each in az("batch", "application", "list", *WHERE)] == ["app"]
-assert az("batch", "application", "package", "show", *named, "--version-name", "1.0")["state"].lower() == "active"
-print("- an application and its package, sent to storage and activated")
-
 pool = ["--id", "pool", "--vm-size", "standard_d2s_v3", "--target-dedicated-nodes", "1"]
 az("batch", "pool", "create", *pool, "--image", IMAGE, "--node-agent-sku-id", "batch.node.ubuntu 24.04")
 az("batch", "job", "create", "--id", "job", "--pool-id", "pool")
@@ -76,7 +67,5 @@ print("- a pool, a job and a task to its end, its stdout.txt")
 
 az("batch", "job", "delete", "--job-id", "job", "--yes")
 az("batch", "pool", "delete", "--pool-id", "pool", "--yes")
-az("batch", "application", "package", "delete", *named, "--version-name", "1.0", "--yes")
-az("batch", "application", "delete", *named, "--yes")
 wait(lambda: az("batch", "pool", "list"), [])
 print("- all of it deleted")
