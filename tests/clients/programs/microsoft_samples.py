@@ -1,5 +1,5 @@
 # /// script
-# name = "Microsoft's samples for Python, 1, 2 and 4"
+# name = "Microsoft's samples for Python: 1 and 2, and 4 as far as its job"
 # environments = [["azure-batch==12.0.0", "azure-storage-blob==12.8.1"]]
 # options = ["--allow-shared-key", "--show-storage-key"]
 # login = "account key, storage key"
