@@ -13,92 +13,12 @@ from typing import Any, NamedTuple
 
 import requests
 
+from recorded.kinds import FILTERED, HOP, MAYBE, MOMENT
 from recorded.names import COMMAND, FILLED, Names
 from recorded.pairs import Pair
 from recorded.service import code_of, path_of
 
 Json = dict[str, Any]
-# Whose values depend on the moment: compared by type.
-MOMENT = set(
-    [
-        "state",
-        "allocationState",
-        "previousState",
-        "provisioningState",
-        "currentDedicatedNodes",
-        "currentLowPriorityNodes",
-        "currentDedicated",
-        "runningTasksCount",
-        "runningTaskSlotsCount",
-        "totalTasksRun",
-        "totalTasksSucceeded",
-        "exitCode",
-        "result",
-        "retryCount",
-        "requeueCount",
-        "active",
-        "running",
-        "completed",
-        "succeeded",
-        "failed",
-        "total",
-        "numSucceededTasks",
-        "idle",
-        "starting",
-        "creating",
-        "leavingPool",
-        "unknown",
-        "taskState",
-        "numberOfFilesUploaded",
-        "commonEnvironmentSettings",
-    ]
-)
-# What is there or not by the moment: not held against either side.
-MAYBE = set(
-    [
-        "startTime",
-        "endTime",
-        "exitCode",
-        "result",
-        "failureInfo",
-        "previousState",
-        "previousStateTransitionTime",
-        "nodeInfo",
-        "recentTasks",
-        "resizeErrors",
-        "resizeError",
-        "recentJob",
-        "nextRunTime",
-        "terminateReason",
-        "schedulingError",
-        "lastBootTime",
-        "startTaskInfo",
-        "lastRetryTime",
-        "odata.nextLink",
-        "containerInfo",
-        "affinityId",
-        "taskRootDirectory",
-        "taskRootDirectoryUrl",
-        "errors",
-        "autoScaleRun",
-        "nodePrepareTaskResult",
-    ]
-)
-_HOP = set(
-    [
-        "date",
-        "server",
-        "connection",
-        "content-length",
-        "transfer-encoding",
-        "keep-alive",
-        "vary",
-        "cache-control",
-        "expires",
-        "pragma",
-    ]
-)
-_FILTERED = {"client-request-id", "retry-after", "x-ms-client-request-id", "authorization"}  # recorders drop these
 _ANY = {"<string>", "<guid>", "<auto-pool-id>", "<number>", "<url>", "<blob-url>", "<token>", "<file>", COMMAND}
 _TIME = re.compile(r"^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]00:00)$")
 _HTTP_TIME = re.compile(r"^\w{3}, \d\d \w{3} \d{4} [\d:]+ GMT$")
@@ -135,14 +55,14 @@ def _bodies(pair: Pair, body: Any, names: Names) -> Iterator[Difference]:
 
 
 def _headers(pair: Pair, answer: requests.Response, names: Names) -> Iterator[Difference]:
-    want = {name: value for name, value in pair.response_headers.items() if name not in _HOP}
+    want = {name: value for name, value in pair.response_headers.items() if name not in HOP}
     local = {name.lower(): names.back(value) for name, value in answer.headers.items() if value != ""}
     for name, value in want.items():
         if name not in local:
             yield Difference("header missing", name, value, "")
         elif not same(value, local[name], name):
             yield Difference("header value", name, value, local[name])
-    for name in local.keys() - want.keys() - _HOP - _FILTERED:
+    for name in local.keys() - want.keys() - HOP - FILTERED:
         yield Difference("header extra", name, "", local[name])
 
 
