@@ -1,4 +1,4 @@
-"""The worker's command line: python -m node process | merge | generate | journey | rules."""
+"""The worker's command line: python -m node process | merge | preview | draft | generate | journey | rules."""
 
 import os
 import sys

@@ -35,6 +35,13 @@ def parser() -> argparse.ArgumentParser:
     generate.add_argument("--output", required=True, type=Path, metavar="DIR")
     journey = commands.add_parser("journey", help="a year of a grocery chain's baskets, a file a week")
     journey.add_argument("--output", required=True, type=Path, metavar="DIR")
+    preview = commands.add_parser("preview", help="the first records as mapped, and what the rules say of them")
+    preview.add_argument("file", type=Path, metavar="FILE")
+    preview.add_argument("--mapping", metavar="FILE|NAME", help=MAPPING)
+    preview.add_argument("--rules", type=Path, metavar="FILE", help="a rules file (TOML)")
+    preview.add_argument("--count", type=positive, default=3, metavar="N", help="records to show")
+    draft = commands.add_parser("draft", help="a first mapping file for a sample")
+    draft.add_argument("file", type=Path, metavar="FILE")
     commands.add_parser("rules", help="print the default rules file")
     return top
 
@@ -79,6 +86,12 @@ def run(options: argparse.Namespace) -> None:
         merge(options.folder, options.output, options.plan, options.tables)
     elif options.command == "process":
         run_process(options)
+    elif options.command == "preview":
+        run_preview(options)
+    elif options.command == "draft":
+        from node.drafting.draft import draft  # msgspec
+
+        print(draft(options.file), end="")
     elif options.command == "generate":
         from node.samples import generate  # numpy
 
@@ -115,3 +128,14 @@ def run_process(options: argparse.Namespace) -> None:
 
     mapping = load_mapping(options.mapping) if options.mapping else None
     process(options.paths, options.output, load_settings(options.rules, rule_names), mapping)
+
+
+def run_preview(options: argparse.Namespace) -> None:
+    """`preview`, with the rules file and the mapping read first."""
+    from node.mapping.file import load_mapping  # msgspec
+    from node.settings import load_settings  # msgspec
+    from node.work.preview import preview  # pandas
+
+    mapping = load_mapping(options.mapping) if options.mapping else None
+    for text in preview(options.file, mapping, load_settings(options.rules, rule_names), options.count):
+        print(text)

@@ -28,14 +28,14 @@ class Sheet(Struct):
         columns: dotted name -> a value for each transaction, or for each line.
         line_counts: lines of each transaction, -1 without a list.
         wrong: what has a wrong type: the field, the transaction's row, and what is wrong.
-        nobody: rows of transactions whose customer is nobody, and need not be anybody.
+        excused: dotted name -> rows of transactions that need not have it.
     """
 
     size: int
     columns: dict[str, list[Any]] = {}
     line_counts: list[int] = []
     wrong: list[tuple[str, int, str]] = []
-    nobody: list[int] = []
+    excused: dict[str, list[int]] = {}
 
     def settle(self, name: str, values: list[Any], raw: list[Any], constant: Scalar | None = None) -> None:
         """Keep a column; what is WRONG is named and missing, and what is missing may have a constant."""

@@ -25,7 +25,7 @@ class Sheets:
         notes: what the report warns of.
     """
 
-    def __init__(self, mapping: Mapping, wanted: Sequence[str]) -> None:
+    def __init__(self, mapping: Mapping, wanted: Sequence[str], whole: bool = False) -> None:
         self.mapping = mapping
         self.wanted = [*wanted, "transaction_id", "timestamp", "customer.email"]
         self.prefix = prefix_of(mapping)
@@ -39,7 +39,7 @@ class Sheets:
         if self.lines:
             tree.add(self.lines.base) if not mapping.lines else None
             self.lines.compile(tree)
-        self.record: Any = None if mapping.escape or tree.anything() or EVERY in tree else tree.struct()
+        self.record: Any = None if whole or mapping.escape or tree.anything() or EVERY in tree else tree.struct()
         self.group = Getter(group, tree) if mapping.group_by else None
         self.fields = {name: self.field(name, paths, tree) for name, paths in steps.items()}
         self.expressions = {name: compiled(name, text) for name, text in mapping.escape.items()}
@@ -111,7 +111,8 @@ class Sheets:
             if name == "status" and self.mapping.status:
                 values = [self.mapping.status.get(one, one) if isinstance(one, str) else one for one in values]
             if name == "customer.customer_id" and self.mapping.guests:
-                sheet.nobody = self.guests(records, values)
+                nobody = self.guests(records, values)
+                sheet.excused = {"customer.customer_id": nobody, "customer.email": nobody}
             sheet.settle(name, values, raw, self.constant(name))
 
     def guests(self, records: list[Any], values: list[Any]) -> list[int]:
@@ -163,12 +164,18 @@ class Sheets:
         return values[:1] if len(set(values)) == 1 else [values[row] for row in sheet.owners()]
 
     def make_lines(self, sheet: Sheet) -> None:
-        """One piece at the price of what tax and shipping leave of the total, where the paths say nothing else."""
+        """One piece at what tax and shipping leave of the total, where the paths say nothing else.
+
+        It has no unit price, whose limit is about goods, and needs none.
+        """
         rows = zip(*(sheet.columns[name] for name in ("total", "tax", "shipping_cost")), strict=True)
         net = [None if total is None else added((total, -(tax or 0), -(cost or 0))) for total, tax, cost in rows]
-        for name, values in (("quantity", [1.0] * sheet.size), ("unit_price", net), ("subtotal", net)):
-            if not self.is_mapped(LINE + name):
-                sheet.columns[LINE + name] = filled(sheet.columns[LINE + name], values)
+        if not self.known(LINE + "quantity"):
+            sheet.columns[LINE + "quantity"] = [1.0] * sheet.size
+        if not self.known(LINE + "unit_price"):
+            if not self.known(LINE + "subtotal"):
+                sheet.columns[LINE + "subtotal"] = net
+            sheet.excused[LINE + "unit_price"] = list(range(sheet.size))
 
     def derive_lines(self, sheet: Sheet) -> None:
         """A line's subtotal, or its unit price, when that one alone is not mapped."""

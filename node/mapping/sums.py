@@ -11,6 +11,7 @@ from typing import Any
 
 NEAR_TIE = 0.01
 LARGE = 1e9
+DIGITS = 9  # 3 * 0.1 is 0.3 again
 Factors = tuple[float, float, float]  # of a line: quantity, unit price, discount
 
 
@@ -29,7 +30,7 @@ def settled(value: float, lines: Sequence[Factors], amounts: Sequence[float]) ->
     """A sum, or the float nearest to the exact one where half a cent might be decided by a rounding."""
     cents = abs(value) * 100
     if cents < LARGE and abs(cents % 1 - 0.5) > NEAR_TIE:
-        return value
+        return round(value, DIGITS)
     exact = sum((decimal(q) * decimal(p) - decimal(d) for q, p, d in lines), Decimal(0))
     return float(exact + sum(map(decimal, amounts), Decimal(0)))
 

@@ -162,11 +162,13 @@ class Collector:
         for prefix, names in self.fields.items():
             for name in names:
                 self.append(prefix + name, sheet.columns[prefix + name])
-        self.note_missing("customer.email", sheet.columns["customer.email"], base, sheet.nobody)
+        self.note_missing(
+            "customer.email", sheet.columns["customer.email"], base, sheet.excused.get("customer.email", ())
+        )
         for name, row, said in sheet.wrong:
             self.note_wrong(name, base + row, said)
-        if sheet.nobody:
-            self.columns.present.setdefault(CUSTOMER_ID, []).extend(base + row for row in sheet.nobody)
+        for name, rows in sheet.excused.items():
+            self.columns.present.setdefault(name, []).extend(base + row for row in rows)
         self.arrays["line_count"].append(packed(CODE, sheet.line_counts))
         self.line_total += sum(sheet.line_counts) + sheet.line_counts.count(-1)
         self.sales_total += sheet.size

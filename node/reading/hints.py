@@ -8,7 +8,7 @@ import msgspec
 from node.mapping.paths import nearest_name, shortened, written
 
 OURS = ("transactions",)
-DRAFT = "describe it in a mapping file, --mapping"
+DRAFT = "see `python -m node draft`"
 PACKED = {
     b"\x1f\x8b": "gzip",
     b"PK\x03\x04": "zip",

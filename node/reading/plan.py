@@ -19,13 +19,13 @@ class Plan:
 
     Attributes:
         extra: fields that the rules file requires beside the contract's.
-        sheets: the mapping, compiled; None for our layout.
+        sheets: the mapping, compiled; None for our layout. With `whole` it keeps all of a record, to look at it.
     """
 
-    def __init__(self, extra: tuple[str, ...] = (), mapping: Mapping | None = None) -> None:
+    def __init__(self, extra: tuple[str, ...] = (), mapping: Mapping | None = None, whole: bool = False) -> None:
         self.extra = extra
         self.mapping = mapping
-        self.sheets = Sheets(mapping, wanted(extra)) if mapping else None
+        self.sheets = Sheets(mapping, wanted(extra), whole) if mapping else None
         self.layout: Layout = MappedLayout(mapping, self.sheets) if mapping and self.sheets else OurLayout(extra)
 
     @property
