@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 LOCKS := pyproject.toml node/pyproject.toml .constraints.txt batchkit/local/azurite/package-lock.json
 
-.PHONY: run test lab help lint types tests coverage notebooks pictures sdk-tests kill-tests mutants bench-batch clients az checkov bench fuzz faults browser image environment
+.PHONY: run test lab help lint types tests coverage notebooks pictures sdk-tests kill-tests mutants bench-batch clients recorded az checkov bench fuzz faults browser image environment
 
 run: $(READY)
 	@$(BIN)/batchkit run
@@ -55,6 +55,9 @@ bench-batch: $(READY)  ## the local Batch: 10,000 tasks run, calls at 1,000 to 1
 clients: $(READY)  ## programs that others wrote, unmodified, against the local Azure: ONLY=names, CLIENTS_SAMPLES=folder
 	@PYTHONPATH=tests $(BIN)/python -m clients.run $(ONLY)
 	@$(if $(ONLY),,$(BIN)/pytest -m longer tests/test_local_page.py)
+
+recorded: $(READY)  ## recorded requests of the real Azure Batch against the local one: ONLY="--plane batch"
+	@PYTHONPATH=tests $(BIN)/batchkit local --allow-shared-key --speed 600 -- $(BIN)/python -m recorded.run $(ONLY)
 
 az: $(READY)  ## the az command line among them, by account key and by managed identity
 	@PYTHONPATH=tests $(BIN)/python -m clients.run az_by_key az_by_identity az_applications

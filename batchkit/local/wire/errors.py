@@ -48,12 +48,13 @@ def message(text: str, request_id: str | None = None) -> Json:
 
 def body(failure: BatchError, base_url: str, request_id: str | None = None) -> Json:
     """Return the error's body as the data plane sends it."""
-    return {
+    said = {
         "odata.metadata": f"{base_url}/$metadata#Microsoft.Azure.Batch.Protocol.Entities.Container.errors/@Element",
         "code": failure.code,
         "message": message(failure.message, request_id),
-        "values": [{"key": key, "value": value} for key, value in failure.values.items()],
     }
+    values = [{"key": key, "value": value} for key, value in failure.values.items()]
+    return said | {"values": values} if values else said
 
 
 def failure(code: str, **details: object) -> Json:

@@ -14,9 +14,11 @@ name, and what came later is left out.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from batchkit.local.wire.formats import Json
+from batchkit.local.wire.headers import SECURITY
 
 NEWEST = "2025-06-01"
 _RENAMED = (  # the first version with the new name, the old name, the new one
@@ -35,10 +37,10 @@ _SINCE = {
     "requiredSlots": "2020-09-01",
     "runningTaskSlotsCount": "2020-09-01",
     "taskSlotCounts": "2020-09-01",
-    "publicFQDN": "2019-06-01",
     "dynamicVNetAssignmentScope": "2019-06-01",
     "sourcePortRanges": "2019-06-01",
     "nodeAgentInfo": "2018-08-01",
+    "publicFQDN": "2017-05-01",
     "windowsUserConfiguration": "2018-08-01",
     "targetLowPriorityNodes": "2017-05-01",
     "currentLowPriorityNodes": "2017-05-01",
@@ -48,6 +50,9 @@ _SINCE = {
     "result": "2017-05-01",
 }
 _USER_SCOPE, _USER, _DISKS, _SLOTS = "2019-06-01", "2017-01-01", "2024-07-01", "2020-09-01"
+REIMAGED = "2024-07-01"  # the first version that reimages nodes of virtual machines; before, of Cloud Services only
+NO_MANAGED_IMAGES = "2024-02-01"  # the first that takes images of galleries alone
+_NOSNIFF, _EVER = "2017-01-01", {"Strict-Transport-Security"}
 _NEW_NAMES = {old: new for _, old, new in _RENAMED}
 # As recorded; the object that holds the property where its name alone does not say which it is.
 _RECORDED = {
@@ -65,6 +70,12 @@ _RECORDED = {
     ("value", "status"): {"success": "Success", "clienterror": "ClientError", "servererror": "ServerError"},
 }
 _SPELT = {name for _, name in _RECORDED}
+
+
+def headers(version: str) -> dict[str, str]:
+    """Return the headers that every answer of the data plane carries under an API version."""
+    known = SECURITY if version >= _NOSNIFF else {name: SECURITY[name] for name in SECURITY if name in _EVER}
+    return {"DataServiceVersion": "3.0", **known}
 
 
 def in_new_words(doc: Json) -> Json:
@@ -110,12 +121,21 @@ def _in_old_words(doc: Json, date: str) -> Json:
     if date < _DISKS and "lun" in doc and "managedDisk" in doc:
         doc = {name: value for name, value in doc.items() if name != "managedDisk"} | doc["managedDisk"]
     if date < _SLOTS and "taskCounts" in doc:
-        doc = {"odata.metadata": doc["odata.metadata"].replace("taskcountsresult", "taskcounts"), **doc["taskCounts"]}
+        doc = {"odata.metadata": doc["odata.metadata"].replace("result/", "/"), **doc["taskCounts"]}
     if date < _USER:
         return _before_users(doc)
     if date < _USER_SCOPE and "elevationLevel" in doc:
         doc.pop("scope", None)
     return doc
+
+
+# An evaluation's results before there were two kinds of nodes.
+_OLD_TARGETS = {"$TargetDedicatedNodes": "$TargetDedicated", "$TargetLowPriorityNodes=0;": ""}
+_OLD_RESULTS = re.compile(r"\$TargetDedicatedNodes|\$TargetLowPriorityNodes=0;")
+
+
+def _old_stop(text: str) -> str:
+    return text.replace("a stop resize operation", "a StopPoolResize operation")
 
 
 def _before_users(doc: Json) -> Json:
@@ -125,6 +145,15 @@ def _before_users(doc: Json) -> Json:
         doc["runElevated"] = user.get("elevationLevel") == "admin"
     if "failureInfo" in doc:
         failure = doc.pop("failureInfo")
-        if failure["code"] != "FailureExitCode":
-            doc["schedulingError"] = {name: value for name, value in failure.items() if name != "details" or value}
+        if failure["code"] == "TaskEnded":
+            doc["schedulingError"] = {**failure, "message": "Task Was Ended by User Request", "details": None}
+        elif failure["code"] != "FailureExitCode":
+            doc["schedulingError"] = failure
+        if "schedulingError" in doc:
+            doc["schedulingError"] = {name: value for name, value in doc["schedulingError"].items() if value}
+    if "timestamp" in doc and "results" in doc:
+        doc["results"] = _OLD_RESULTS.sub(lambda match: _OLD_TARGETS[match[0]], doc["results"])
+    if "resizeErrors" in doc:
+        first = doc.pop("resizeErrors")[:1]
+        doc |= {"resizeError": {**each, "message": _old_stop(each["message"])} for each in first}
     return doc

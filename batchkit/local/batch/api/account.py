@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import uuid
+from pathlib import Path
 
 from batchkit.local.batch.api.call import Call, Reply, operation
 from batchkit.local.batch.api.nodes import found
 from batchkit.local.batch.engine import network
 from batchkit.local.batch.engine.commands import identities
+from batchkit.local.batch.state.state import State
 from batchkit.local.wire.errors import error
 from batchkit.local.wire.formats import Json, moment, stamp
 
@@ -16,7 +18,7 @@ from batchkit.local.wire.formats import Json, moment, stamp
 @operation("list_applications")
 async def list_applications(call: Call) -> Reply:
     """List the account's applications: none, for no call of this API can add one."""
-    return call.listing([], "applications", lambda d: str(d["id"]))
+    return call.listing([], "listapplicationsummariesresponses", lambda d: str(d["id"]))
 
 
 @operation("get_application")
@@ -51,7 +53,11 @@ async def remote_login_settings(call: Call) -> Reply:
     """Tell where a node's ssh would be; no machine listens there."""
     pool, node = found(call)
     body = network.login(pool, node.doc)
-    return Reply(200, {"odata.metadata": f"{call.state.url}/$metadata#remoteloginsettings/@Element", **body})
+    return Reply(200, {"odata.metadata": call.entity("RemoteLoginSettings"), **body})
+
+
+async def _sent(state: State, entry: Json, log: Path, names: list[str]) -> None:
+    await state.machine.send(entry, log.parent, names)
 
 
 @operation("upload_node_logs")
@@ -65,8 +71,7 @@ async def upload_node_logs(call: Call) -> Reply:
     place = {"containerUrl": body["containerUrl"], "identityReference": body.get("identityReference")}
     destination = {"container": {**place, "path": f"{folder}/{log.name}"}}
     # The service answers before it sends, so what the sending meets is not the caller's to see.
-    await call.state.machine.send(
-        {"filePattern": f"../{log.name}", "destination": destination}, log.parent, identities(pool)
-    )
+    entry = {"filePattern": f"../{log.name}", "destination": destination}
+    call.state.spawn(_sent(call.state, entry, log, identities(pool)), f"log of node {node.id[:14]}")
     answer = {"virtualDirectoryName": folder, "numberOfFilesUploaded": 1}
-    return Reply(200, {"odata.metadata": f"{call.state.url}/$metadata#uploadbatchservicelogsresult/@Element", **answer})
+    return Reply(200, {"odata.metadata": call.entity("UploadBatchServiceLogsResult"), **answer})

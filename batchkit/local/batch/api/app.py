@@ -28,8 +28,8 @@ from batchkit.local.tokens import BATCH_AUDIENCE, AuthenticationFailed
 from batchkit.local.wire import schema
 from batchkit.local.wire.errors import BatchError, body, error
 from batchkit.local.wire.hangup import Dropped, Hangup
-from batchkit.local.wire.headers import SECURITY
 from batchkit.local.wire.versions import NEWEST, spoken
+from batchkit.local.wire.versions import headers as versioned
 
 MAX_BODY = 1024 * 1024 + 64 * 1024  # about 1 MB: a collection of tasks beyond it is refused
 _VERSION = re.compile(r"^(\d{4}-\d{2}-\d{2})(\.\d+\.\d+)?$")
@@ -213,15 +213,11 @@ async def _read(request: Request) -> Any:
 
 
 def _common(state: State, request: Request, request_id: str) -> dict[str, str]:
-    headers = {
-        "request-id": request_id,
-        "DataServiceVersion": "3.0",
-        **SECURITY,
-    }
+    said = {"request-id": request_id, **versioned(request.query_params.get("api-version", NEWEST))}
     own = request.headers.get("client-request-id")
     if own and request.headers.get("return-client-request-id", "").lower() == "true":
-        headers["client-request-id"] = own
-    return headers
+        said["client-request-id"] = own
+    return said
 
 
 def refusal(state: State, failure: BatchError, request: Request, request_id: str) -> Response:
@@ -238,7 +234,8 @@ def _respond(state: State, reply: Reply, request: Request, request_id: str) -> R
     if reply.file is not None:
         start, end = reply.span or (0, reply.file.stat().st_size)
         headers["Content-Length"] = str(end - start)
-        return StreamingResponse(_stream(reply, start, end), reply.status, headers, "application/octet-stream")
+        kind = headers.pop("Content-Type", "application/octet-stream")
+        return StreamingResponse(_stream(reply, start, end), reply.status, headers, kind)
     if reply.body is None:
         return Response(status_code=reply.status, headers=headers)
     said = spoken(reply.body, request.query_params.get("api-version", NEWEST), state.config.as_recorded)

@@ -113,6 +113,10 @@ class Call:
         metadata = {"odata.metadata": f"{self.state.url}/$metadata#{kind}/@Element"}
         return Reply(200, {**metadata, **shown}, doc=doc)
 
+    def entity(self, name: str) -> str:
+        """Return the metadata of an answer that is no document of its own, such as AutoScaleRun."""
+        return f"{self.state.url}/$metadata#Microsoft.Azure.Batch.Protocol.Entities.{name}"
+
     def page(self, docs: list[Json], kind: str, after: str | None) -> Reply:
         """Return the reply of a list: these documents, and the link behind the last of them."""
         names = self.query.get("$select")

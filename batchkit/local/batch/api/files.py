@@ -57,13 +57,21 @@ def _describe(path: Path, root: Path, url: str) -> Json:
     entry: Json = {"name": name, "url": f"{url}/{quote(name, safe='/')}", "isDirectory": path.is_dir()}
     if not path.is_dir():
         entry["properties"] = {
-            "creationTime": _time(info.st_ctime),
             "lastModified": _time(info.st_mtime),
             "contentLength": str(info.st_size),
-            "contentType": mimetypes.guess_type(name)[0] or "application/octet-stream",
-            "fileMode": f"0o{info.st_mode:o}",
+            "contentType": _type(path),
+            "fileMode": _mode(path),
         }
     return entry
+
+
+def _type(path: Path) -> str:
+    return mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+
+
+def _mode(path: Path) -> str:
+    """Return a file's mode as on a node, where everybody may read what a task writes; here the folder keeps it shut."""
+    return f"0o{path.stat().st_mode | 0o044:o}"
 
 
 def _walk(root: Path, recursive: bool) -> Iterator[Path]:
@@ -85,12 +93,11 @@ async def _list(call: Call, root: Path, url: str) -> Reply:
 def _headers(path: Path, root: Path, url: str) -> dict[str, str]:
     entry, info = _describe(path, root, url), path.stat()
     return {
-        "ETag": f"0x8D{info.st_mtime_ns:X}",
         "Last-Modified": http_date(_time(info.st_mtime)),
-        "ocp-creation-time": http_date(_time(info.st_ctime)),
-        "ocp-batch-file-isdirectory": str(entry["isDirectory"]).lower(),
+        "ocp-batch-file-isdirectory": str(entry["isDirectory"]),
         "ocp-batch-file-url": entry["url"],
-        "ocp-batch-file-mode": f"0o{info.st_mode:o}",
+        "ocp-batch-file-mode": _mode(path),
+        "Content-Type": _type(path),
     }
 
 
@@ -129,9 +136,8 @@ def _properties(call: Call, root: Path, url: str) -> Reply:
     path = _file(call, root)
     headers = _headers(path, root, url)
     _check_dates(call, headers)
-    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     size = 0 if path.is_dir() else path.stat().st_size
-    return Reply(200, headers={**headers, "Content-Length": str(size), "Content-Type": kind})
+    return Reply(200, headers={**headers, "Content-Length": str(size)})
 
 
 async def _delete(call: Call, root: Path) -> Reply:

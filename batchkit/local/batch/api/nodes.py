@@ -7,6 +7,7 @@ from batchkit.local.batch.engine import nodes
 from batchkit.local.batch.state.model import Node, Pool
 from batchkit.local.wire.errors import error
 from batchkit.local.wire.formats import Json
+from batchkit.local.wire.versions import REIMAGED
 
 _BUSY = {
     "creating": "NodeBeingCreated",
@@ -65,6 +66,9 @@ async def reboot_node(call: Call) -> Reply:
 @operation("reimage_node_internal")
 async def reimage_node(call: Call) -> Reply:
     """Install a node's operating system anew; its files are gone."""
+    if call.query["api-version"] < REIMAGED:
+        reason = "Operation reimage can be invoked only on pools created with cloudServiceConfiguration"
+        raise error("OperationNotValidOnNode", Reason=reason)
     option = (call.body or {}).get("nodeReimageOption") or "requeue"
     return _down(call, "reimaging", option)
 

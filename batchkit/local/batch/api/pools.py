@@ -11,6 +11,7 @@ from batchkit.local.batch.engine.network import check_references
 from batchkit.local.batch.state.model import Pool
 from batchkit.local.wire.errors import bad_value, error
 from batchkit.local.wire.formats import Json
+from batchkit.local.wire.versions import NEWEST
 
 IMAGES: list[Json] = json.loads(files(__package__).joinpath("images.json").read_text("utf-8"))
 NODE_STATES = (
@@ -40,7 +41,7 @@ def usable(call: Call) -> Pool:
 @operation("create_pool")
 async def create_pool(call: Call) -> Reply:
     """Create a pool without identities (the data plane cannot give it any)."""
-    check_references(call.state, call.json())
+    check_references(call.state, call.json(), call.query["api-version"])
     pool = pools.create(call.state, call.json())
     return Reply(201, doc=pool.doc, headers={"Location": pool.doc["url"]})
 
@@ -71,8 +72,8 @@ async def pool_exists(call: Call) -> Reply:
 async def update_pool(call: Call) -> Reply:
     """Change the properties that the body names."""
     pool, body = usable(call), call.json()
-    for name in body:
-        if name not in _UPDATABLE:
+    if call.query["api-version"] == NEWEST:  # older ones have properties that are gone since
+        for name in body.keys() - set(_UPDATABLE):
             raise error("UnsupportedProperty", PropertyName=name)
     pools.change(call.state, pool, body)
     return Reply(200, doc=pool.doc)
@@ -131,7 +132,7 @@ async def evaluate_auto_scale(call: Call) -> Reply:
     """Evaluate a formula on the pool's metrics; nothing changes."""
     pool = usable(call)
     run = pools.evaluate(call.state, pool, call.require("autoScaleFormula")["autoScaleFormula"])
-    return Reply(200, {"odata.metadata": f"{call.state.url}/$metadata#autoscalerun/@Element", **run}, doc=pool.doc)
+    return Reply(200, {"odata.metadata": call.entity("AutoScaleRun"), **run})
 
 
 @operation("remove_nodes_internal")

@@ -132,4 +132,4 @@ async def delete_task(call: Call) -> Reply:
 async def list_subtasks(call: Call) -> Reply:
     """List a task's subtasks: none, for no task here is a multi-instance one."""
     found(call)
-    return call.page([], "subtasks", None)
+    return call.page([], "subtaskinfo", None)

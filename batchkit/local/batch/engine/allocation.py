@@ -17,6 +17,7 @@ from batchkit.local.batch.state.state import State
 from batchkit.local.wire.formats import Json
 
 STEP = 5.0  # seconds, by the service's clock, between two looks at a resize
+_KINDS = {True: "dedicated", False: "low priority"}
 _NOT_UP = ("creating", "starting", "waitingforstarttask")
 
 
@@ -88,18 +89,19 @@ async def _settled(state: State, pool: Pool) -> None:
 
 
 def stop_resize(state: State, pool: Pool) -> None:
-    """Stop a resize: the targets become what is there."""
+    """Stop a resize: the targets stay, and each kind of nodes that falls short of its own has an error then."""
     if pool.resizing is not None:
         pool.resizing.cancel()
-    pool.size(len(pool.staying(True)), len(pool.staying(False)))
-    text = "Desired number of nodes could not be allocated due to a stop resize operation"
-    pool.doc["resizeErrors"] = [{"code": "ResizeStopped", "message": text}]
     _allocate(state, pool, "stopping")
     pool.resizing = state.spawn(_stop(state, pool), f"pool {pool.id} stops its resize")
 
 
 async def _stop(state: State, pool: Pool) -> None:
     await state.wait(STEP)
+    for dedicated, target in zip((True, False), pool.targets, strict=True):
+        if len(pool.staying(dedicated)) != target:
+            text = f"Desired number of {_KINDS[dedicated]} nodes could not be allocated due to a stop resize operation"
+            pool.doc.setdefault("resizeErrors", []).append({"code": "ResizeStopped", "message": text})
     _allocate(state, pool, "steady")
 
 

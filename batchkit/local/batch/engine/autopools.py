@@ -22,8 +22,9 @@ def make(state: State, job: Job) -> None:
     try:
         pools.create(state, {**(spec.get("pool") or {}), "id": name}).extra["auto"] = spec.get("poolLifetimeOption")
     except BatchError as problem:
-        del job.doc["executionInfo"]["poolId"]
-        info = {"category": "usererror", "code": "InvalidAutoPoolSettings", "message": problem.message, "details": []}
+        details = [{"name": name, "value": value} for name, value in problem.values.items()]
+        info = {"category": "usererror", "code": "InvalidAutoPoolSettings", "message": problem.message}
+        info["details"] = details
         job.doc["executionInfo"]["schedulingError"] = info
 
 

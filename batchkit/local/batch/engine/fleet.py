@@ -26,6 +26,7 @@ RECLAIM = 300.0  # until a preempted node is given back
 OUT = ("preempted", "unusable", "deallocated", "leavingpool")
 START_AGAIN = 5.0  # before a start task that failed is tried again
 AGENT = "1.11.8"
+EXACT = "1.0.20260901"  # the version of every image whose `latest` is asked for
 _random = random.Random()  # noqa: S311 - boot times, not secrets
 
 
@@ -47,7 +48,7 @@ def new_node(state: State, pool: Pool, dedicated: bool) -> Node:
         "runningTaskSlotsCount": 0,
         "isDedicated": dedicated,
         "endpointConfiguration": network.endpoints(pool.doc, len(pool.nodes)),
-        "virtualMachineInfo": {"imageReference": pool.doc["virtualMachineConfiguration"]["imageReference"]},
+        "virtualMachineInfo": {"imageReference": _exact(pool.doc["virtualMachineConfiguration"]["imageReference"])},
     }
     if pool.doc.get("startTask"):
         doc["startTask"] = pool.doc["startTask"]
@@ -55,6 +56,14 @@ def new_node(state: State, pool: Pool, dedicated: bool) -> Node:
     become(state, node, "creating")
     begin_life(state, pool, node)
     return node
+
+
+def _exact(image: Json) -> Json:
+    """Return an image with the version that a node really has; of `latest` there is one here."""
+    if not image.get("publisher"):
+        return image
+    version = image.get("version", "latest")
+    return {**image, "exactVersion": EXACT if version == "latest" else version}
 
 
 def adopt(state: State, pool: Pool, doc: Json) -> Node:

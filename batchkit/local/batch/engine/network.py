@@ -5,8 +5,7 @@ No machine listens at any of these addresses: a node here is a folder.
 
 from __future__ import annotations
 
-import re
-
+from batchkit.local.batch.engine.images import check_image
 from batchkit.local.batch.state.model import Pool
 from batchkit.local.batch.state.state import State
 from batchkit.local.wire.errors import bad_value
@@ -14,11 +13,6 @@ from batchkit.local.wire.formats import Json
 
 FIRST_PORT = 50000
 _SSH, _RDP = ("SSHRule", 22), ("RDPRule", 3389)
-_IMAGE = re.compile(
-    r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Compute/"
-    r"(images/[^/]+|galleries/[^/]+/images/[^/]+(/versions/[^/]+)?)",
-    re.IGNORECASE,
-)
 
 
 def endpoints(doc: Json, index: int) -> Json:
@@ -72,16 +66,14 @@ def login(pool: Pool, node: Json) -> Json:
     return body
 
 
-def check_references(state: State, doc: Json) -> None:
-    """Check the subnet and the image that a pool of the data plane names by id.
+def check_references(state: State, doc: Json, version: str) -> None:
+    """Check the subnet and the image that a pool of the data plane names, under an API version.
 
     Raises:
-        BatchError: InvalidPropertyValue for a subnet that is not there, or an id that names no image.
+        BatchError: InvalidPropertyValue for a subnet that is not there, or what names no image that Batch takes.
     """
+    check_image((doc.get("virtualMachineConfiguration") or {}).get("imageReference") or {}, version)
     subnet = (doc.get("networkConfiguration") or {}).get("subnetId")
     network = str(subnet).lower().partition("/subnets/")[0]
     if subnet is not None and not state.subscription.has(str(subnet)) and not state.subscription.has(network):
         raise bad_value("subnetId", subnet, "There is no such subnet.")
-    image = ((doc.get("virtualMachineConfiguration") or {}).get("imageReference") or {}).get("virtualMachineImageId")
-    if image is not None and not _IMAGE.fullmatch(str(image)):
-        raise bad_value("virtualMachineImageId", image, "It names no image of a gallery and no managed image.")

@@ -65,7 +65,8 @@ def _not_empty(doc: Json) -> Json:
 
 def begin(state: State, pool: Pool) -> None:
     """Start a pool, or go on with it after a restart: towards its targets, and its evaluations."""
-    allocation.set_targets(state, pool, *pool.targets, pool.extra.get("option", "requeue"))
+    if not pool.doc.get("resizeErrors"):  # a resize that was stopped stays so
+        allocation.set_targets(state, pool, *pool.targets, pool.extra.get("option", "requeue"))
     if pool.doc["enableAutoScale"]:
         autoscale.start(state, pool)
 

@@ -24,6 +24,7 @@ from batchkit.local.wire.errors import failure
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 MARK = "AZ_BATCH_NODE_ROOT_DIR"  # every task's process has it: what is left over is found by it
 _OUTPUTS = ("stdout.txt", "stderr.txt")
+_NO_PROGRAM = "The system cannot find the file specified"  # as recorded, second of the details
 
 
 def machine_variables(folder: Path, node: Path) -> dict[str, str]:
@@ -60,7 +61,7 @@ async def run_words(words: list[str], folder: Path, env: Mapping[str, str], seco
                 stdout=out, stderr=err, start_new_session=True,
             )  # fmt: skip
         except FileNotFoundError:
-            return Outcome(failure=failure("CommandProgramNotFound", CommandLine=" ".join(words)))
+            return Outcome(failure=failure("CommandProgramNotFound", CommandLine=" ".join(words), Message=_NO_PROGRAM))
         except (OSError, ValueError) as problem:
             return Outcome(failure=failure("CommandLaunchFailed", Reason=problem))
     return await _ended(process, seconds)

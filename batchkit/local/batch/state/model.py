@@ -19,6 +19,7 @@ from batchkit.local.wire.formats import Json, stamp
 
 SAMPLES_KEPT = 2880  # a day of them, by the service's clock
 RECENT = 10  # tasks that a node shows
+_TOLD = {"startTime", "endTime", "exitCode", "result", "failureInfo", "retryCount", "requeueCount"}  # of each
 
 
 @dataclass
@@ -111,7 +112,9 @@ class Node:
         self.doc["totalTasksRun"] += 1
         self.doc["totalTasksSucceeded"] += good
         recent = self.doc.setdefault("recentTasks", [])
-        recent.insert(0, {"jobId": job, "taskId": task.id, "taskUrl": task.doc["url"], "taskState": "completed"})
+        told = {name: value for name, value in task.doc["executionInfo"].items() if name in _TOLD}
+        ran = {"jobId": job, "taskId": task.id, "taskUrl": task.doc["url"], "taskState": "completed"}
+        recent.insert(0, ran | {"executionInfo": told})
         del recent[RECENT:]
 
 
