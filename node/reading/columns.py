@@ -23,7 +23,7 @@ from node.reading.transactions import NUMBERS, Customer, Repaired, Transaction
 
 NO_CUSTOMER = Customer()
 CUSTOMER_ID = "customer.customer_id"
-CHUNK = 100
+CHUNK = 250
 AMOUNTS = ("subtotal", "tax", "shipping_cost", "total")
 TEXTS = ("payment_method", "shipping_method", "status", "currency")
 LINE_COLUMNS = ("product_name", "category", "quantity", "unit_price", "discount", "subtotal")
