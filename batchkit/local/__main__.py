@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="batchkit local",
         usage="%(prog)s [--speed N] [--state DIR] [--allow-shared-key] [--show-storage-key] [--faults FILE] "
-        "[--as-recorded] [-- COMMAND...]",
+        "[--as-recorded] [--azure-names] [-- COMMAND...]",
         description="A local Azure Batch with its storage and identity, for Azure's own clients.",
         allow_abbrev=False,
     )
@@ -70,6 +70,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--faults", type=_faults, metavar="FILE", help="a TOML file of what Batch is to do wrong")
     parser.add_argument(
         "--as-recorded", action="store_true", help="spell enumerations as recordings of Azure do, for every API version"
+    )
+    parser.add_argument(
+        "--azure-names",
+        action="store_true",
+        help="lead management.azure.com and ACCOUNT.local.batch.azure.com here, through a proxy (HTTPS_PROXY)",
     )
     return parser
 

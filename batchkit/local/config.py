@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from batchkit.local import names
 from batchkit.local.tokens import Tokens
 
 CONTAINERS = ("batch-input", "batch-output", "batch-logs")
@@ -40,6 +41,7 @@ class LocalConfig:
         storage_key: the storage account's key; handed out only with --show-storage-key.
         keep: whether state_dir outlives this run (--state was given).
         mark: environment that every process started here carries, so that none outlives the run.
+        azure_names: whether Azure's own host names lead here too.
         as_recorded: whether enumerations are always spelt as recorded, for the newest API version too.
         faults: a TOML file that says what Batch is to do wrong, None for nothing.
     """
@@ -57,8 +59,17 @@ class LocalConfig:
     mark: Mapping[str, str] = field(default_factory=dict)
     faults: Path | None = None
     as_recorded: bool = False
+    azure_names: bool = False
 
-    @property
-    def hosts(self) -> frozenset[str]:
-        """The Host headers that the https services answer to; any other is refused (DNS rebinding)."""
-        return frozenset(urlsplit(url).netloc for url in (self.batch_url, self.arm_url))
+    def is_batch(self, host: str | None) -> bool:
+        """Return whether Batch answers to this Host header; any other is refused (DNS rebinding)."""
+        return host == urlsplit(self.batch_url).netloc or (self.azure_names and names.is_batch(host or ""))
+
+    def in_place(self, url: str) -> str:
+        """Return a blob's URL by the address that it has here, where Azure's own name of it was given."""
+        host = f"https://{names.BLOB}/"
+        return f"{self.blob_url.rstrip('/')}/{url[len(host) :]}" if self.azure_names and url.startswith(host) else url
+
+    def is_management(self, host: str | None) -> bool:
+        """Return whether Resource Manager answers to this Host header."""
+        return host == urlsplit(self.arm_url).netloc or (self.azure_names and names.is_management(host or ""))

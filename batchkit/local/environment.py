@@ -38,7 +38,7 @@ def unproxied(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def handed_out(
-    config: LocalConfig, identity: Identity, metadata: str, own: Mapping[str, str], storage_key: bool = False
+    config: LocalConfig, identity: Identity, metadata: str, own: Mapping[str, str], more: Mapping[str, str]
 ) -> dict[str, str]:
     """Return what a client needs to reach this local Azure.
 
@@ -47,7 +47,7 @@ def handed_out(
         identity: whose tokens the client gets.
         metadata: 127.0.0.1:PORT of the managed-identity endpoint.
         own: the user's environment.
-        storage_key: whether to hand out the storage account's key too.
+        more: what else this run hands out.
     """
     environment = {
         "BATCHKIT_PROFILE": "local",
@@ -57,7 +57,7 @@ def handed_out(
         "BATCHKIT_CA_FILE": str(config.ca_file),
         "BATCHKIT_SPEED": f"{config.speed:g}",
         **unproxied(own),
-        **(_storage(config) if storage_key else {}),
+        **more,
         "AZURE_POD_IDENTITY_AUTHORITY_HOST": f"http://{metadata}/{identity.secret}",
         "AZURE_CLIENT_ID": identity.client_id,
         "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
@@ -65,7 +65,7 @@ def handed_out(
     return environment | _account_key(config)
 
 
-def _storage(config: LocalConfig) -> dict[str, str]:
+def storage_account(config: LocalConfig) -> dict[str, str]:
     """Return the storage account by the names that az and Azure's samples read."""
     account = config.blob_url.rstrip("/").rpartition("/")[2]
     known = {

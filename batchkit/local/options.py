@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line says: the clock, the state's folder, account keys, faults, spelling, COMMAND."""
+    """What the command line says: the clock, the state's folder, keys, faults, spelling, names, COMMAND."""
 
     speed: float = 1.0
     state: Path | None = None
@@ -16,4 +16,5 @@ class Options:
     show_storage_key: bool = False
     faults: Path | None = None
     as_recorded: bool = False
+    azure_names: bool = False
     command: tuple[str, ...] = ()

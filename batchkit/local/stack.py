@@ -13,14 +13,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from batchkit.local import certificates as tls
+from batchkit.local import names
 from batchkit.local.azurite import process as azurite
 from batchkit.local.config import CONTAINERS, LocalConfig, SharedKey
-from batchkit.local.environment import handed_out
+from batchkit.local.environment import handed_out, storage_account
 from batchkit.local.folder import State
 from batchkit.local.guard import MARK
 from batchkit.local.identity import Identity
 from batchkit.local.kept import keep, recall
 from batchkit.local.options import Options
+from batchkit.local.proxy import Proxy, of_user
 from batchkit.local.record import recorded
 from batchkit.local.servers import Server, address, bind
 from batchkit.local.tokens import STORAGE_AUDIENCE, Tokens
@@ -53,7 +55,8 @@ async def start(
     Raises:
         AzuriteError: Azurite is missing or did not start.
     """
-    certificates = await asyncio.to_thread(tls.make, state.folder / "tls")
+    hosts = names.EVERYTHING if options.azure_names else ()
+    certificates = await asyncio.to_thread(tls.make, state.folder / ("tls-azure-names" if hosts else "tls"), hosts)
     marked = {MARK: mark}
     before = recall(state.folder)
     starting = asyncio.create_task(azurite.start(state.folder / "azurite", certificates, marked, before.blob_port))
@@ -73,6 +76,7 @@ async def start(
         storage_key=blobs.key,
         faults=options.faults,
         as_recorded=options.as_recorded,
+        azure_names=options.azure_names,
         keep=state.keep,
         mark=marked,
     )
@@ -93,8 +97,19 @@ async def start(
         batch_port, arm_port, metadata_port = (bound.getsockname()[1] for bound in (batch, arm, metadata))
         now = replace(before, batch_port=batch_port, arm_port=arm_port, metadata_port=metadata_port)
         keep(state.folder, replace(now, blob_port=urlsplit(blobs.url).port or 0))
-    environment = handed_out(config, identity, address(metadata), os.environ, options.show_storage_key)
+    more = {"BATCHKIT_CA_BUNDLE": str(await asyncio.to_thread(tls.bundle, certificates, os.environ))}
+    more |= storage_account(config) if options.show_storage_key else {}
+    more |= await _lead_names(stack, config) if options.azure_names else {}
+    environment = handed_out(config, identity, address(metadata), os.environ, more)
     return Running(environment, _watch(blobs, servers))
+
+
+async def _lead_names(stack: contextlib.AsyncExitStack, config: LocalConfig) -> dict[str, str]:
+    """Start the proxy that leads Azure's names here; return the variables that lead clients to it."""
+    bound = bind()
+    arm, batch, blob = (urlsplit(url).port or 0 for url in (config.arm_url, config.batch_url, config.blob_url))
+    stack.callback((await Proxy(arm, batch, blob, of_user(os.environ)).start(bound)).close)
+    return dict.fromkeys(("HTTPS_PROXY", "https_proxy"), f"http://{address(bound)}")
 
 
 def _load_batch() -> Callable[[LocalConfig], Any]:

@@ -178,7 +178,7 @@ def _show(environment: dict[str, str]) -> None:
         print("unset", *HIDDEN, flush=True)
     except BrokenPipeError:  # whoever reads has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    print("The local Azure is up; Ctrl-C stops it.", file=sys.stderr)
+    print("The local Azure is up; Ctrl-C stops it. For programs of your own: docs/local-azure.md", file=sys.stderr)
 
 
 def _fail(message: str, code: int) -> int:

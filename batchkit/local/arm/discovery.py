@@ -7,7 +7,6 @@ Whoever would log in with a password is led back here, where nothing takes one, 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -60,7 +59,7 @@ def check_host(site: Site, request: Request) -> None:
     Raises:
         BatchError: InvalidHostHeader, 400.
     """
-    if request.headers.get("host") != urlsplit(site.url).netloc:
+    if not site.batch.config.is_management(request.headers.get("host")):
         raise error("InvalidHostHeader", "The Host header is not this service's.", 400)
 
 

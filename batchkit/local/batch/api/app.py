@@ -13,7 +13,6 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -110,7 +109,7 @@ def check_host(state: State, request: Request) -> None:
     Raises:
         BatchError: InvalidHeaderValue.
     """
-    if request.headers.get("host") != urlsplit(state.config.batch_url).netloc:
+    if not state.config.is_batch(request.headers.get("host")):
         raise error("InvalidHeaderValue", HeaderName="Host", HeaderValue=request.headers.get("host", ""))
 
 

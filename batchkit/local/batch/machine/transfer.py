@@ -133,7 +133,7 @@ class Transfer:
     def _plan(self, entry: Json, folder: Path, identities: Set[str]) -> list[Callable[[threading.Event], None]]:
         if entry.get("httpUrl"):
             target = _inside(folder, entry["filePath"])
-            url, identity = str(entry["httpUrl"]), _identity(entry)
+            url, identity = self._config.in_place(entry["httpUrl"]), _identity(entry)
             blob = self._blob(url, identity, identities)
             if blob is None:
                 return [partial(_fetch, url, target, entry)]
@@ -143,7 +143,7 @@ class Transfer:
         return self._prefix(entry, folder, identities)
 
     def _prefix(self, entry: Json, folder: Path, identities: Set[str]) -> list[Callable[[threading.Event], None]]:
-        url, prefix = entry["storageContainerUrl"], entry.get("blobPrefix")
+        url, prefix = self._config.in_place(entry["storageContainerUrl"]), entry.get("blobPrefix")
         container = self._container(url, _identity(entry), identities, RESOURCES)
         below = _inside(folder, entry.get("filePath") or ".")
         names = _listed(container, prefix)
@@ -192,7 +192,7 @@ class Transfer:
         files = matches(entry["filePattern"], destination.get("path") or "", task)
         if not files:
             return []
-        url = destination["containerUrl"]
+        url = self._config.in_place(destination["containerUrl"])
         container = self._container(url, _identity(destination), identities, UPLOAD)
         return [partial(_send, container, name, file) for file, name in files]
 
