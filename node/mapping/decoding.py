@@ -4,6 +4,7 @@ A part that may be something else than an object in some record is decoded as wh
 it; what a path then does not find is None.
 """
 
+import re
 from contextlib import suppress
 from itertools import takewhile
 from operator import attrgetter
@@ -13,6 +14,8 @@ import msgspec
 
 from node.mapping.paths import EVERY, Step, Steps, stepped
 
+# A key that a struct's field can have; a part with another one is decoded as anything.
+NAMEABLE = re.compile(r'[^"\\\x00-\x1f]*')
 OTHERS = str | int | float | bool | None
 
 
@@ -38,7 +41,8 @@ class Tree(dict[Step, "Tree"]):
 
     def anything(self) -> bool:
         """True where no type can be said: a path ends here, or it is an object in one path and a list in another."""
-        return self.leaf or not self or (EVERY in self and len(self) > 1)
+        odd = any(isinstance(key, str) and not NAMEABLE.fullmatch(key) for key in self)
+        return odd or self.leaf or not self or (EVERY in self and len(self) > 1)
 
     def decoded(self) -> Any:
         """The type to decode: a struct for keys, a list (or one element of it) for places, or anything."""
