@@ -28,6 +28,7 @@ class Sheet(Struct):
         columns: dotted name -> a value for each transaction, or for each line.
         line_counts: lines of each transaction, -1 without a list.
         wrong: what has a wrong type: the field, the transaction's row, and what is wrong.
+        filled: amount of transactions -> rows that have it from a constant.
         excused: dotted name -> rows of transactions that need not have it.
     """
 
@@ -36,6 +37,7 @@ class Sheet(Struct):
     line_counts: list[int] = []
     wrong: list[tuple[str, int, str]] = []
     excused: dict[str, list[int]] = {}
+    filled: dict[str, list[int]] = {}
 
     def settle(self, name: str, values: list[Any], raw: list[Any], constant: Scalar | None = None) -> None:
         """Keep a column; what is WRONG is named and missing, and what is missing may have a constant."""
@@ -46,6 +48,8 @@ class Sheet(Struct):
             ]
             values = [None if value is WRONG else value for value in values]
         elif constant is not None and None in values:
+            if name in ("tax", "shipping_cost"):
+                self.filled[name] = [row for row, value in enumerate(values) if value is None]
             values = [constant if value is None else value for value in values]
         self.columns[name] = values
 

@@ -211,6 +211,18 @@ def test_minor_units_have_the_digits_of_their_currency(code: str | None, total: 
     assert report["analytics"]["revenue_by_currency"] == {code.upper() if code else "Unknown": total}
 
 
+def test_a_path_that_never_leads_to_money_is_a_warning(tmp_path: Path) -> None:
+    fields = FLAT | {"shipping_cost": ["post", "postage"], "tax": "vatt"}
+    rows = [RECORD | {"id": str(at), "vat": 1} for at in range(5)]
+    said = (
+        "the mapping's paths lead to nothing in any of the 5 transactions: "
+        'currency ("cur"), shipping_cost ("post" and "postage"), tax ("vatt")'
+    )
+    assert run(tmp_path, json.dumps(rows).encode(), BASE | {"fields": fields})["warnings"] == [said]
+    rows[3] |= {"cur": "EUR", "postage": 0, "vatt": 0}
+    assert run(tmp_path, json.dumps(rows).encode(), BASE | {"fields": fields})["warnings"] == []
+
+
 def test_any_key_can_be_on_a_path(tmp_path: Path) -> None:
     keys = ["a b", "a.b", 'say "x"', "back\\slash", "tab\t", "[0]", "é", "$oid", "", "f0", "self", "class"]
     for key in keys:
