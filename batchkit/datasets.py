@@ -22,7 +22,7 @@ from typing import BinaryIO
 from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import BlobProperties, ContainerClient, ContentSettings
 
-from batchkit import inputs, storage
+from batchkit import inputs, mappings, storage
 from batchkit.errors import BatchkitError, ParameterError, PlanError, explain
 from batchkit.inputs import LeftOut
 from batchkit.session import Session
@@ -98,17 +98,17 @@ def name_of(path: Path) -> str:
     return f"{label or 'data'}-{place}"
 
 
-def upload(session: Session, path: Path, name: str = "", job_id: str = "") -> Manifest:
+def upload(session: Session, path: Path, name: str = "", job_id: str = "", mapping: str = "") -> Manifest:
     """Upload the inputs of a file or folder that are not there already, and write the manifest last.
 
-    `name` is the data's, by default that of `name_of`; with `job_id` the job of that name is held to this data. Raises
-    ParameterError when there is no input or a name that cannot be, PlanError when the job is over other data, and
-    ServiceError when Azure refuses.
+    `name` is the data's, by default that of `name_of`; with `job_id` the job of that name is held to this data. A
+    `mapping`, by which it will be read, may add endings of inputs. Raises ParameterError when there is no input or a
+    name that cannot be, PlanError when the job is over other data, and ServiceError when Azure refuses.
     """
     name = name or name_of(path)
     if not _NAME.fullmatch(name):
         raise ParameterError(f"{name!r} cannot name data: take up to 63 letters, digits, dots, - and _.")
-    found = inputs.find(path)
+    found = inputs.find(path, mappings.endings(mapping))
     refused = [LeftOut(inputs.printable(n), r, "refused") for n in found.files if (r := _refusal(name, n))]
     files = {n: place for n, place in found.files.items() if not _refusal(name, n)}
     there = storage.listed(session.inputs, f"{name}/")

@@ -1,7 +1,7 @@
 """What an input is: one rule for what is uploaded, planned and named, the same as the worker's.
 
 An input is a regular file whose name ends in `.json`, in any case; it is not hidden, not below a hidden folder,
-and no report. Whatever else lies in a folder is left out, and named with the reason.
+and no report. A mapping may add endings. Whatever else lies in a folder is left out, and named with the reason.
 """
 
 from __future__ import annotations
@@ -58,14 +58,14 @@ class Found:
     left_out: list[LeftOut] = field(default_factory=list)
 
 
-def why_not(name: str) -> str | None:
+def why_not(name: str, endings: tuple[str, ...] = (ENDING,)) -> str | None:
     """Why a file of this name (relative, with `/`) is no input; None when it is one."""
     if any(segment.startswith(".") for segment in name.split("/")):
         return "hidden"
     lower = name.lower()
     if lower.endswith(REPORT):
         return "a report"
-    return None if lower.endswith(ENDING) else f"not *{ENDING}"
+    return None if lower.endswith(endings) else f"not {_called(endings)}"
 
 
 def report_name(name: str) -> str:
@@ -99,8 +99,8 @@ def unsafe(name: str) -> str | None:
     return None
 
 
-def find(path: Path) -> Found:
-    """The inputs of a file or of a folder and all below it; links are followed.
+def find(path: Path, endings: tuple[str, ...] = (ENDING,)) -> Found:
+    """The inputs of a file or of a folder and all below it; links are followed. `endings` are as a mapping has them.
 
     Raises ParameterError, in one line with what was found there, when there is no input.
     """
@@ -108,16 +108,18 @@ def find(path: Path) -> Found:
         os.lstat(path)
     except OSError as error:
         why = "does not exist" if isinstance(error, FileNotFoundError) else f"cannot be reached ({error.strerror})"
-        raise ParameterError(f"{path} {why}. Name a file or a folder with *{ENDING} files.") from None
+        raise ParameterError(f"{path} {why}. Name a file or a folder with {_called(endings)} files.") from None
     found = Found()
-    entries = _walk(path, "", ()) if os.path.isdir(path) else [(path.name, path, _problem(path.name, path))]
+    entries = (
+        _walk(path, "", (), endings) if os.path.isdir(path) else [(path.name, path, _problem(path.name, path, endings))]
+    )
     for name, place, problem in entries:
         if problem is None:
             found.files[name] = place
         else:
             found.left_out.append(LeftOut(printable(name), *problem))
     if not found.files:
-        raise ParameterError(_nothing(path, found.left_out))
+        raise ParameterError(_nothing(path, found.left_out, endings))
     return found
 
 
@@ -134,7 +136,7 @@ def printable(name: str) -> str:
 
 
 def _walk(
-    folder: Path, prefix: str, above: tuple[tuple[int, int], ...]
+    folder: Path, prefix: str, above: tuple[tuple[int, int], ...], endings: tuple[str, ...]
 ) -> Iterator[tuple[str, Path, tuple[str, str] | None]]:
     """Every name below a folder with its place and, when it is no input, the reason and the state."""
     try:
@@ -154,32 +156,37 @@ def _walk(
             if (inside.st_dev, inside.st_ino) in above:
                 yield name, entry, ("a link back to a folder above it", "left_out")
                 continue
-            if why_not(name) is None:
+            if why_not(name, endings) is None:
                 yield name, entry, ("a folder named like an input; what is in it counts", "left_out")
-            yield from _walk(entry, f"{name}/", above)
+            yield from _walk(entry, f"{name}/", above, endings)
         else:
-            yield name, entry, _problem(name, entry)
+            yield name, entry, _problem(name, entry, endings)
 
 
-def _problem(name: str, path: Path) -> tuple[str, str] | None:
+def _problem(name: str, path: Path, endings: tuple[str, ...]) -> tuple[str, str] | None:
     """Why a place that is no folder to walk is no input, and the state that this gives; None when it is one."""
     try:
         mode = path.stat().st_mode
     except OSError as error:
         return ("a link to nothing" if os.path.islink(path) else f"not there ({error.strerror})"), "left_out"
     kind = next((kind for test, kind in _KINDS.items() if test(mode)), None)
-    if reason := kind or why_not(name):
+    if reason := kind or why_not(name, endings):
         return ("a hidden folder" if stat.S_ISDIR(mode) else reason), "left_out"
     if not os.access(path, os.R_OK):
         return "may not be read: give the user that runs this the permission", "refused"
     return None
 
 
-def _nothing(path: Path, left_out: list[LeftOut]) -> str:
+def _nothing(path: Path, left_out: list[LeftOut], endings: tuple[str, ...]) -> str:
     there = f"found: {summarise(left_out)}" if left_out else "it is empty"
+    rule = f"Inputs are {_called(endings)} files, not hidden and no reports."
     if os.path.isdir(path):
-        return f"The folder {path} holds no input ({there}). Inputs are *{ENDING} files, not hidden and no reports."
-    return f"{path} is no input: {left_out[0].reason}. Inputs are *{ENDING} files, not hidden and no reports."
+        return f"The folder {path} holds no input ({there}). {rule}"
+    return f"{path} is no input: {left_out[0].reason}. {rule}"
+
+
+def _called(endings: tuple[str, ...]) -> str:
+    return " or ".join(f"*{ending}" for ending in endings)
 
 
 def _stem(name: str) -> str:

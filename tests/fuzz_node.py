@@ -2,8 +2,8 @@
 
 python tests/fuzz_node.py [SECONDS] [SEED] mutates real-looking files, byte by byte and token by token, and holds each
 result against Python's own json: what json cannot read must be rejected, what it reads as a batch must be processed
-with as many records. It prints what it ran and found, as one line of JSON, keeps it in tests/measured.json, and exits 1
-when it found anything.
+with as many records; half of them under a mapping, as an object or as records one after the other. It prints what it
+ran and found, as one line of JSON, keeps it in tests/measured.json, and exits 1 when it found anything.
 """
 
 import contextlib
@@ -19,7 +19,8 @@ from typing import Any
 
 from measured import record
 
-from node.contract import MAX_DEPTH
+from node.contract import LINE_FIELDS, MAX_DEPTH
+from node.mapping.file import RECORD_NAMES, Mapping, read_mapping
 from node.reading import window
 from node.samples import Shop
 from node.settings import Settings
@@ -34,12 +35,22 @@ TOKENS = [
 ]  # fmt: skip
 
 
+SPACE = " \t\n\r"
+
+
 def seeds(chance: random.Random) -> list[bytes]:
     """Batches to start from: compact and indented, with keys in different orders."""
     shop = Shop(50, chance.randrange(1000))
     batch = {"batch_id": "b", "transaction_count": 6, "transactions": [shop.transaction() for _ in range(6)]}
     turned = dict(reversed(batch.items()))
     return [json.dumps(value, indent=indent).encode() for value in (batch, turned) for indent in (None, 2)]
+
+
+def line_seeds(chance: random.Random) -> list[bytes]:
+    """Records one after the other: a line each, without anything between, and indented."""
+    shop = Shop(50, chance.randrange(1000))
+    texts = [[json.dumps(shop.transaction(), indent=indent) for _ in range(6)] for indent in (None, None, 2)]
+    return [between.join(text).encode() for between, text in zip(("\n", "", "\n"), texts, strict=True)]
 
 
 def mutated(data: bytes, chance: random.Random) -> bytes:
@@ -62,8 +73,21 @@ def mutated(data: bytes, chance: random.Random) -> bytes:
     return bytes(text) if chance.random() > 0.05 else bytes(text[: chance.randrange(len(text) + 1)])
 
 
-def expected(data: bytes) -> int | None:
+def mapping(form: str) -> Mapping:
+    """Our own layout by a mapping."""
+    fields = {name: name for name in (*RECORD_NAMES, "customer.customer_id", "customer.email")}
+    lines = {"from": "line_items", **{name: name for name in LINE_FIELDS}}
+    records = {"records": "transactions"} if form == "object" else {"format": form}
+    return read_mapping({**records, "fields": fields, "lines": lines})
+
+
+MAPPINGS: dict[str, Mapping | None] = {"": None, "object": mapping("object"), "lines": mapping("lines")}
+
+
+def expected(data: bytes, form: str = "") -> int | None:
     """How many records Python's json finds; None when the file must be rejected, -1 when json cannot tell."""
+    if form == "lines":
+        return expected_lines(data)
     try:
         value = json.loads(data.decode("utf-8"), parse_int=float)
     except RecursionError:
@@ -75,17 +99,33 @@ def expected(data: bytes) -> int | None:
     return len(value["transactions"])
 
 
-def complaint(data: bytes, folder: Path) -> str | None:
+def expected_lines(data: bytes) -> int | None:
+    """The same of records one after the other."""
+    decoder, at, count = json.JSONDecoder(parse_int=float), 0, 0
+    try:
+        text = data.decode("utf-8").rstrip(SPACE)
+        while at < len(text):
+            at += len(text[at:]) - len(text[at:].lstrip(SPACE))
+            _, at = decoder.raw_decode(text, at)
+            count += 1
+    except RecursionError:
+        return -1
+    except ValueError:
+        return None
+    return count or None
+
+
+def complaint(data: bytes, folder: Path, form: str = "") -> str | None:
     """What is wrong with the worker's answer to these bytes, if anything."""
     (folder / "x.json").write_bytes(data)
     started = time.process_time()
     try:
         with contextlib.redirect_stderr(io.StringIO()):
-            process([folder / "x.json"], folder / "out", Settings())
+            process([folder / "x.json"], folder / "out", Settings(), MAPPINGS[form])
     except BaseException:
         return traceback.format_exc()
     report: dict[str, Any] = json.loads((folder / "out" / "x.report.json").read_bytes())
-    wanted = expected(data)
+    wanted = expected(data, form)
     found = None if report["status"] == "rejected" else report["validation"]["total_transactions"]
     if time.process_time() - started > 10:
         return "it took more than ten seconds of a processor"
@@ -101,16 +141,17 @@ def main(seconds: float = 600, seed: int = 1) -> int:
     ends = time.monotonic() + seconds
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        starts = seeds(chance)
+        starts = [seeds(chance), line_seeds(chance)]
         while time.monotonic() < ends:
             window.PIECE_BYTES = chance.choice([64, 1500, 4000, 2**17])
-            data = mutated(chance.choice(starts), chance)
-            problem = complaint(data, folder)
+            form = chance.choice(["", "", "object", "lines"])
+            data = mutated(chance.choice(starts[form == "lines"]), chance)
+            problem = complaint(data, folder, form)
             runs += 1
-            rejected += expected(data) is None
+            rejected += expected(data, form) is None
             if problem:
                 found.append(problem)
-                Path(f"fuzz-{len(found)}.json").write_bytes(data)
+                Path(f"fuzz-{len(found)}{form}.json").write_bytes(data)
                 print(problem, file=sys.stderr)
     figures = {"seconds": seconds, "seed": seed, "files": runs, "must_reject": rejected, "found": len(found)}
     print(json.dumps(figures))

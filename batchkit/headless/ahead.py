@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from batchkit import datasets, inputs, jobs, results, session
+from batchkit import datasets, inputs, jobs, mappings, results, session
 from batchkit.errors import JobError, ParameterError
 from batchkit.headless import parameters
 from batchkit.headless.record import Order
@@ -97,7 +97,9 @@ def check(asked: Mapping[str, Any]) -> None:
         raise ParameterError("Parameter data is empty. Name a folder, or leave it out for the real data.")
     for name, value in asked.items():
         if value and name == "data" and parameters.is_path(name, value):
-            inputs.find(Path(value))
+            inputs.find(Path(value), mappings.endings(str(asked.get("mapping") or "")))
+        elif name == "mapping" and value:
+            _check_mapping(str(value))
         elif value and name.endswith("_file"):
             _readable(name, Path(value))
     if asked.get("rules_file"):
@@ -118,14 +120,24 @@ def _check_rules(path: Path) -> None:
         tomllib.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ParameterError(f"rules_file {path} is not TOML: {error}. `python -m node rules` prints one.") from error
+    if said := _refused_by_worker("--rules", str(path)):
+        raise ParameterError(f"rules_file {path}: {said}")
+
+
+def _check_mapping(mapping: str) -> None:
+    """The same of a mapping, a file or a name."""
+    mappings.read(mapping)
+    if said := _refused_by_worker("--mapping", mapping):
+        raise ParameterError(f"mapping {mapping}: {said}")
+
+
+def _refused_by_worker(*options: str) -> str:
     with TemporaryDirectory(prefix="batchkit-") as folder:
         empty = Path(folder, "empty.json")
         empty.write_text(json.dumps({"transactions": []}))
-        words = ["process", str(empty), "--output", folder, "--rules", str(path)]
+        words = ["process", str(empty), "--output", folder, *options]
         done = subprocess.run([sys.executable, "-m", "node", *words], capture_output=True, text=True, cwd="/")
-    if done.returncode == 2:
-        said = done.stderr.strip().splitlines()[-1].removeprefix("node: ")
-        raise ParameterError(f"rules_file {path}: {said}")
+    return done.stderr.strip().splitlines()[-1].removeprefix("node: ") if done.returncode == 2 else ""
 
 
 def _hold_to_plan(made: Order, asked: Sequence[str]) -> None:
@@ -135,6 +147,7 @@ def _hold_to_plan(made: Order, asked: Sequence[str]) -> None:
         connection,
         made.run_id,
         rules=jobs.rules_of(str(given.get("rules_file") or "")),
+        mapping=mappings.read(str(given.get("mapping") or "")),
         files_per_task=given.get("files_per_task") or None,
     )
     if "data" in given:

@@ -19,6 +19,7 @@ import papermill
 import yaml
 from papermill.exceptions import PapermillException
 
+from batchkit import mappings
 from batchkit.errors import ParameterError
 
 Declared = dict[str, dict[str, str]]
@@ -54,7 +55,11 @@ def assign(known: Declared, given: Iterable[tuple[str, str]], defaults: Mapping[
 
 def is_path(name: str, value: Any) -> bool:
     """Whether a parameter's value names a file or folder."""
-    return bool(value) and (name.endswith(PATHS) or (name == "data" and value not in WORDS))
+    if not value:
+        return False
+    if name == "mapping":
+        return mappings.NAME.fullmatch(value) is None
+    return name.endswith(PATHS) or (name == "data" and value not in WORDS)
 
 
 def _located(name: str, value: Any) -> Any:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from batchkit import inputs, outcome, session
+from batchkit import inputs, mappings, outcome, session
 from batchkit.errors import BatchkitError
 from batchkit.headless import notebooks, record, story
 from batchkit.headless.record import Order, Record, Trouble
@@ -110,7 +110,9 @@ def _never_sent(order: Order, troubles: Sequence[Trouble]) -> list[dict[str, Any
     """The files of a folder of one's own, when the run ended before there was a job."""
     why = f"the run ended before there was a job{f': {troubles[0].what}' if troubles else ''}"
     try:
-        found = inputs.find(Path(order.data)) if os.path.isabs(order.data) else inputs.Found()
+        mapping = next((mine["mapping"] for mine in order.parameters.values() if mine.get("mapping")), "")
+        endings = mappings.endings(mapping)
+        found = inputs.find(Path(order.data), endings) if os.path.isabs(order.data) else inputs.Found()
     except BatchkitError:
         return []
     sent = [

@@ -39,11 +39,12 @@ class Task:
 
 @dataclass(frozen=True)
 class Given:
-    """What a caller said explicitly, None for what was left to the plan: the data's digest, rules, files a task."""
+    """What a caller said explicitly, None for what was left to the plan: the data's digest, rules and the like."""
 
     data: str | None = None
     rules: str | None = None
     files_per_task: int | None = None
+    mapping: str | None = None
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ class Plan:
     """All that a job will do.
 
     `data` is the data's name, `digest` what it held; `worker` is the image that the tasks run; `excluded` names every
-    input and other file that no task takes, with the reason. `given` and `notes` are of this caller and not stored.
+    input and other file that no task takes, with the reason; `mapping` is a file's text, or the name of one that the
+    worker brings. `given` and `notes` are of this caller and not stored.
     """
 
     job_id: str
@@ -64,6 +66,7 @@ class Plan:
     files_per_task: int
     tasks: list[Task]
     excluded: list[LeftOut] = field(default_factory=list)
+    mapping: str = ""
     schema_version: int = SCHEMA_VERSION
     given: Given = field(default=Given(), compare=False, repr=False)
     notes: tuple[str, ...] = field(default=(), compare=False, repr=False)
@@ -124,6 +127,8 @@ class Plan:
             raise PlanError(differs(self.job_id, "data", f"{self.data} ({len(self.inputs)} files)", "what you gave"))
         if given.rules is not None and given.rules != self.rules:
             raise PlanError(differs(self.job_id, "rules", "those of its plan", "the rules file that you gave"))
+        if given.mapping is not None and given.mapping != self.mapping:
+            raise PlanError(differs(self.job_id, "mapping", "that of its plan", "the mapping that you gave"))
         if given.files_per_task is not None and given.files_per_task != self.files_per_task:
             stored = str(self.files_per_task)
             raise PlanError(differs(self.job_id, "files_per_task", stored, str(given.files_per_task)))
@@ -136,16 +141,17 @@ def plan(
     data: Manifest | None = None,
     *,
     rules: str | None = None,
+    mapping: str | None = None,
     files_per_task: int | None = None,
     default_files_per_task: int = FILES_PER_TASK,
 ) -> Plan:
     """Plan a job over data, or read the plan that this job has already; nothing is stored yet.
 
-    What is None was not given, and is taken from the stored plan or has a default: the worker's rules, as many files
-    a task as `default_files_per_task`. Raises PlanError when there is nothing to process, or when what was given
-    differs from the stored plan.
+    What is None was not given, and is taken from the stored plan or has a default: the worker's rules, no mapping, as
+    many files a task as `default_files_per_task`. Raises PlanError when there is nothing to process, or when what was
+    given differs from the stored plan.
     """
-    given = Given(data.digest if data else None, rules, files_per_task)
+    given = Given(data.digest if data else None, rules, files_per_task, mapping)
     image = session.settings.azure.acr.image
     if (stored := storage.read(session.outputs, f"{job_id}/plan.json")) is not None:
         there = Plan.from_json(stored).agreeing(given)
@@ -161,7 +167,7 @@ def plan(
         worker=image,
         entry_size=Places.of(session, data.container).entry_size,
     )
-    return replace(made, given=given)
+    return replace(made, mapping=mapping or "", given=given)
 
 
 def rules_of(path: str) -> str | None:

@@ -51,6 +51,8 @@ def submit(session: Session, plan: Plan, pool_id: str) -> Plan:
         stored = Plan.from_json(storage.write_once(session.outputs, f"{job}/plan.json", plan.to_json()))
         stored = stored.agreeing(plan.given)
         storage.write(session.outputs, f"{job}/rules.toml", stored.rules.encode())
+        if stored.mapping:
+            storage.write(session.outputs, f"{job}/mapping.toml", stored.mapping.encode())
         if patience.call("create the job", lambda: _create(session, stored, pool_id)) == models.BatchJobState.COMPLETED:
             return stored
         tasks = all_tasks(stored, Places.of(session, stored.container, stored.worker))

@@ -11,10 +11,12 @@ from urllib.parse import quote
 
 from azure.batch import models
 
+from batchkit import mappings
 from batchkit.jobs.places import Places
 from batchkit.jobs.planning import Plan, Task
 
 WORK = "python -m node process in --output out --rules rules.toml"
+MAPPING = "mapping.toml"
 RUN_OPTIONS = "--rm --read-only --network none --tmpfs /tmp"
 RETRIES = 2
 RETENTION = timedelta(days=1)  # of a task's folder on its node; the service's seven days fill a busy disk
@@ -42,7 +44,10 @@ def work_task(plan: Plan, task: Task, places: Places) -> models.BatchTaskCreateO
         _output("out/task.partial", places.outputs, f"{job}/partials/{task.group}/{task.id}.partial", places),
     ]
     files.append(_file(f"{places.outputs}/{job}/rules.toml", "rules.toml", places))
-    return _task(plan, task.id, WORK, files, outputs, places)
+    option = mappings.option(plan.mapping)
+    if option.endswith(MAPPING):
+        files.append(_file(f"{places.outputs}/{job}/{MAPPING}", MAPPING, places))
+    return _task(plan, task.id, WORK + option, files, outputs, places)
 
 
 def group_merge(plan: Plan, group: str, places: Places, number: int) -> models.BatchTaskCreateOptions:

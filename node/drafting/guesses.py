@@ -19,6 +19,7 @@ CODE = re.compile("[A-Za-z]{3}")
 AMOUNTS = ("total", "subtotal", "tax", "shipping_cost")
 MANY = 5  # candidates
 MAX_STATUSES = 15
+NEARLY_ALL = 0.98  # of the records
 GROUP = re.compile(r"invoice|order|receipt|basket|transaction|ticket|sale|bill")
 
 
@@ -137,6 +138,9 @@ def guess_lines(found: Guess, records: list[Any]) -> None:
         columns = columns_of([item for row in items for item in row])
         fields = line_fields(columns)
         money = "unit_price" in fields or "subtotal" in fields
+        if sum(map(bool, items)) < NEARLY_ALL * len(items):
+            found.notes["lines"] = f"TODO {written(steps)} is a list in {sum(map(bool, items))} of {len(items)} records"
+            continue
         if NO_LINES.search(name) or not (money or at == 0) or (at is None and "quantity" not in fields):
             continue
         options.append(((9 if at is None else at, "quantity" not in fields, not money, len(steps)), steps, fields))

@@ -63,6 +63,9 @@ def lines(guess: Guess) -> list[str]:
     rows = [] if guess.line_list is None else [line("from", written(guess.line_list))]
     if guess.line_list is not None or guess.grouped:
         rows += [line(name, written(column.steps)) for name, column in guess.lines.items()]
+    note = guess.notes.get("lines")
+    if not rows and note:
+        return ["", f"# {note}; without one, a line is made of each total"]
     return section("lines", rows)
 
 

@@ -4,13 +4,18 @@ A part that may be something else than an object in some record is decoded as wh
 it; what a path then does not find is None.
 """
 
+import re
+from contextlib import suppress
+from itertools import takewhile
 from operator import attrgetter
 from typing import Any, Union
 
 import msgspec
 
-from node.mapping.paths import EVERY, Step, Steps, follow, stepped
+from node.mapping.paths import EVERY, Step, Steps, stepped
 
+# A key that a struct's field can have; a part with another one is decoded as anything.
+NAMEABLE = re.compile(r'[^"\\\x00-\x1f]*')
 OTHERS = str | int | float | bool | None
 
 
@@ -36,7 +41,8 @@ class Tree(dict[Step, "Tree"]):
 
     def anything(self) -> bool:
         """True where no type can be said: a path ends here, or it is an object in one path and a list in another."""
-        return self.leaf or not self or (EVERY in self and len(self) > 1)
+        odd = any(isinstance(key, str) and not NAMEABLE.fullmatch(key) for key in self)
+        return odd or self.leaf or not self or (EVERY in self and len(self) > 1)
 
     def decoded(self) -> Any:
         """The type to decode: a struct for keys, a list (or one element of it) for places, or anything."""
@@ -65,29 +71,31 @@ class Getter:
     def __init__(self, steps: Steps, tree: Tree) -> None:
         self.steps = steps
         self.stages = stages(steps, tree)
-        self.rest = steps[len(self.stages) :]
-        self.take = attrgetter(".".join(name for name, _, _ in self.stages)) if self.stages else None
+        names = list(takewhile(bool, (name for name, _, _ in self.stages)))
+        self.take = attrgetter(".".join(names)) if names else None
+        self.taken = len(names)
 
     def column(self, records: list[Any]) -> list[Any]:
         """The value in each record."""
-        if self.take is None:
-            return [follow(record, self.steps) for record in records] if self.steps else records
-        try:
-            found = list(map(self.take, records))
-        except AttributeError:  # a part is missing in one of them
-            found = records
-            for name, kind, step in self.stages:
+        found, start = records, 0
+        if self.take is not None:
+            with suppress(AttributeError):  # a part is missing in one of them
+                found, start = list(map(self.take, records)), self.taken
+        for name, kind, step in self.stages[start:]:
+            if name:
                 found = [getattr(one, name) if type(one) is kind else stepped(one, step) for one in found]
-        return [follow(value, self.rest) for value in found] if self.rest else found
+            else:
+                found = [one[step] if type(one) is list and one and step == 0 else stepped(one, step) for one in found]
+        return found
 
 
-def stages(steps: Steps, tree: Tree) -> list[tuple[str, type, Step]]:
-    """The first steps that are attributes of structs: its name, the struct, the step."""
-    found: list[tuple[str, type, Step]] = []
+def stages(steps: Steps, tree: Tree) -> list[tuple[str, Any, Any]]:
+    """Each step: the attribute of a struct that it is (empty: none is known), the struct, the step itself."""
+    found: list[tuple[str, Any, Any]] = []
     for step in steps:
-        if not isinstance(step, str) or tree.anything() or step not in tree or EVERY in tree:
-            break
-        kind: Any = tree.struct()
-        found.append((kind.KEYS[step], kind, step))
-        tree = tree[step]
+        key = step if isinstance(step, str) else EVERY
+        known = isinstance(step, str) and not tree.anything() and step in tree
+        kind: Any = tree.struct() if known else None
+        found.append((kind.KEYS[step] if known else "", kind, step))
+        tree = Tree() if tree.leaf else tree.get(key, Tree())
     return found

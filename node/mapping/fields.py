@@ -28,6 +28,7 @@ class Sheet(Struct):
         columns: dotted name -> a value for each transaction, or for each line.
         line_counts: lines of each transaction, -1 without a list.
         wrong: what has a wrong type: the field, the transaction's row, and what is wrong.
+        filled: amount of transactions -> rows that have it from a constant.
         excused: dotted name -> rows of transactions that need not have it.
     """
 
@@ -36,6 +37,7 @@ class Sheet(Struct):
     line_counts: list[int] = []
     wrong: list[tuple[str, int, str]] = []
     excused: dict[str, list[int]] = {}
+    filled: dict[str, list[int]] = {}
 
     def settle(self, name: str, values: list[Any], raw: list[Any], constant: Scalar | None = None) -> None:
         """Keep a column; what is WRONG is named and missing, and what is missing may have a constant."""
@@ -46,6 +48,8 @@ class Sheet(Struct):
             ]
             values = [None if value is WRONG else value for value in values]
         elif constant is not None and None in values:
+            if name in ("tax", "shipping_cost"):
+                self.filled[name] = [row for row, value in enumerate(values) if value is None]
             values = [constant if value is None else value for value in values]
         self.columns[name] = values
 
@@ -65,6 +69,9 @@ class Field:
         self.name = name
         self.getters = getters
         self.nothing = nothing
+        self.is_number = name in NUMBERS
+        self.empty = frozenset(("", *nothing, *(int(one) for one in nothing if one.isdigit() and str(int(one)) == one)))
+        self.plain = {str, int, type(None), *([float] if name in NUMBERS else [])}
         self.falsy = name not in NUMBERS and name != "status"
 
     def column(self, records: list[Any]) -> list[Any]:
@@ -72,16 +79,22 @@ class Field:
         if not self.getters:
             return [None] * len(records)
         values = self.getters[0].column(records)
-        if not self.nothing and set(map(type, values)) <= {str, int} and "" not in values:
-            return values
-        values = [None if self.is_nothing(value) else value for value in values]
+        if self.is_number and len(self.getters) == 1:
+            return values  # which the numbers look at themselves
+        values = self.something(values)
         for getter in self.getters[1:]:
-            rows = [at for at, value in enumerate(values) if value is None]
-            if not rows:
+            if None not in values:
                 break
-            for at, value in zip(rows, getter.column([records[at] for at in rows]), strict=True):
-                values[at] = None if self.is_nothing(value) else value
+            rows = [at for at, value in enumerate(values) if value is None]
+            for at, value in zip(rows, self.something(getter.column([records[at] for at in rows])), strict=True):
+                values[at] = value
         return values
+
+    def something(self, values: list[Any]) -> list[Any]:
+        """Values, with None for those that stand for nothing."""
+        if set(map(type, values)) <= self.plain:
+            return values if self.empty.isdisjoint(values) else [None if one in self.empty else one for one in values]
+        return [None if self.is_nothing(value) else value for value in values]
 
     def is_nothing(self, value: Any) -> bool:
         """True for null, an empty text, false or NaN where a text should be, and ids that stand for nobody."""

@@ -40,14 +40,20 @@ class LineList:
     def take(self, records: list[Any], sheet: Sheet) -> list[Any]:
         """The lines of all records, one behind the other; their numbers go to the sheet."""
         found = self.getter.column(records)
-        lists = [flattened(value, self.tail) if EVERY in self.tail else listed(value) for value in found]
-        for row, (value, lines) in enumerate(zip(found, lists, strict=True)):
-            if lines is None and value is not None and value != "":
-                sheet.wrong.append((NAME, row, wrong_type(NAME, value)))
-            elif lines and not all(map(is_object, lines)):
-                sheet.wrong.append((NAME, row, "an element of the list is no object"))
+        nested = EVERY in self.tail
+        lists = [
+            value if type(value) is list and not nested else flattened(value, self.tail if nested else ())
+            for value in found
+        ]
         sheet.line_counts = [-1 if lines is None else len(lines) for lines in lists]
-        return list(chain.from_iterable(filter(None, lists)))
+        every = list(chain.from_iterable(filter(None, lists)))
+        if -1 in sheet.line_counts or not all(issubclass(kind, Struct | dict) for kind in set(map(type, every))):
+            for row, (value, lines) in enumerate(zip(found, lists, strict=True)):
+                if lines is None and value is not None and value != "":
+                    sheet.wrong.append((NAME, row, wrong_type(NAME, value)))
+                elif lines and not all(map(is_object, lines)):
+                    sheet.wrong.append((NAME, row, "an element of the list is no object"))
+        return every
 
 
 def listed(value: Any) -> list[Any] | None:

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Sequence
+from math import isnan
+from types import NoneType
 from typing import Any
 
 from node.contract import MAX_NUMBER
@@ -31,20 +33,27 @@ class Numbers:
     def column(self, values: list[Any]) -> list[Any]:
         """Floats, None for what is missing, and WRONG for what is no number of at most 10^12."""
         kinds = set(map(type, values))
+        if NoneType in kinds:
+            if len(kinds) == 1:
+                return values
+            found = iter(self.column([value for value in values if value is not None]))
+            return [None if value is None else next(found) for value in values]
         if kinds <= {int, float}:
             return values if within(values) else [self.one(value) for value in values]
         if self.plain and kinds == {str} and PLAIN_TEXTS.fullmatch("\n".join(values)):
             try:
-                found: list[Any] = list(map(float, values))
+                numbers: list[Any] = list(map(float, values))
             except ValueError:
                 pass
             else:
-                return found if within(found) else [sized(value) for value in found]
+                return numbers if within(numbers) else [sized(value) for value in numbers]
         return [self.one(value) for value in values]
 
     def one(self, value: Any) -> Any:
         """One value."""
-        if value is None or type(value) in (int, float):
+        if value is None or value == "":
+            return None
+        if type(value) in (int, float):
             return sized(value)
         return sized(self.from_text(value)) if isinstance(value, str) else WRONG
 
@@ -63,12 +72,7 @@ class Numbers:
 
 def within(values: Sequence[float]) -> bool:
     """True when all are finite and not too large."""
-    return not values or (min(values) >= -MAX_NUMBER and max(values) <= MAX_NUMBER and not any(map(is_nan, values)))
-
-
-def is_nan(value: float) -> bool:
-    """True for what is no number."""
-    return value != value
+    return not values or (min(values) >= -MAX_NUMBER and max(values) <= MAX_NUMBER and not isnan(sum(values)))
 
 
 def sized(value: Any) -> Any:

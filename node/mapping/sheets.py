@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec import Struct
+
 from node.contract import LINE_FIELDS, UsageError
 from node.mapping.decoding import Getter, Tree
-from node.mapping.fields import MONEY, NUMBERS, Field, Sheet, ids, kind_of_field
+from node.mapping.fields import MONEY, NUMBERS, Field, Sheet, ids, kind_of_field, one_text
 from node.mapping.file import FIELD_NAMES, LINE, Mapping
 from node.mapping.lines import Group, LineList, is_object
-from node.mapping.moments import moment_reader
+from node.mapping.moments import PLAIN, moment_reader
 from node.mapping.numbers import Numbers, is_number, major_units
 from node.mapping.paths import EVERY, Steps, follow, parse_path
-from node.mapping.sums import Factors, added, filled, line_subtotal
+from node.mapping.sums import Factors, added, filled, line_subtotals
 
 AMOUNTS = ("subtotal", "tax", "shipping_cost", "total")
 NEGATED = (*AMOUNTS, LINE + "quantity", LINE + "subtotal", LINE + "discount")
@@ -80,7 +82,8 @@ class Sheets:
         """The columns of some records, or of some groups of rows."""
         firsts = [record.rows[0] for record in records] if self.group else records
         sheet = Sheet(len(records))
-        sheet.wrong = [("transaction", row, "no object") for row, one in enumerate(firsts) if not is_object(one)]
+        if not all(issubclass(kind, Struct | dict) for kind in set(map(type, firsts))):
+            sheet.wrong = [("transaction", row, "no object") for row, one in enumerate(firsts) if not is_object(one)]
         self.add_texts(firsts, sheet)
         for name in AMOUNTS:
             self.add_numbers(name, firsts, sheet, sheet.columns["currency"])
@@ -104,16 +107,19 @@ class Sheets:
         wanted = ["currency", "status", *self.wanted]
         for name in dict.fromkeys(name for name in wanted if name in FIELD_NAMES and name not in NUMBERS):
             raw = self.raw(name, records)
-            if name == "timestamp":
-                values = [None if one is None else self.moment(one) or str(one) for one in raw]
-            else:
-                values = kind_of_field(name)(raw)
+            values = self.moments(raw) if name == "timestamp" else kind_of_field(name)(raw)
             if name == "status" and self.mapping.status:
                 values = [self.mapping.status.get(one, one) if isinstance(one, str) else one for one in values]
             if name == "customer.customer_id" and self.mapping.guests:
                 nobody = self.guests(records, values)
                 sheet.excused = {"customer.customer_id": nobody, "customer.email": nobody}
             sheet.settle(name, values, raw, self.constant(name))
+
+    def moments(self, raw: list[Any]) -> list[Any]:
+        """Times as RFC 3339; what is none is left as it is, for the rule to say so."""
+        if set(map(type, raw)) == {str} and self.mapping.units.time == "rfc3339" and all(map(PLAIN.fullmatch, raw)):
+            return raw
+        return [None if one is None else self.moment(one) or one_text(one) for one in raw]
 
     def guests(self, records: list[Any], values: list[Any]) -> list[int]:
         """Rows whose customer is nobody: an id that says so, or none at all where an empty one says so."""
@@ -181,8 +187,7 @@ class Sheets:
         """A line's subtotal, or its unit price, when that one alone is not mapped."""
         columns = sheet.columns
         if not self.known(LINE + "subtotal"):
-            factors = self.factors(sheet)
-            derived = [None if one is None else line_subtotal(one) for one in factors]
+            derived = line_subtotals(*(columns[LINE + name] for name in ("quantity", "unit_price", "discount")))
             columns[LINE + "subtotal"] = filled(columns[LINE + "subtotal"], derived)
         elif not self.known(LINE + "unit_price"):
             rows = zip(*(columns[LINE + name] for name in ("subtotal", "discount", "quantity")), strict=True)

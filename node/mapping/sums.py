@@ -15,10 +15,25 @@ DIGITS = 9  # 3 * 0.1 is 0.3 again
 Factors = tuple[float, float, float]  # of a line: quantity, unit price, discount
 
 
-def line_subtotal(factors: Factors) -> float:
-    """Quantity times unit price, less the discount."""
-    quantity, price, discount = factors
-    return settled(quantity * price - discount, [factors], ())
+def line_subtotals(quantities: list[Any], prices: list[Any], discounts: list[Any]) -> list[Any]:
+    """Quantity times unit price, less the discount, of each line that has them."""
+    rows = list(zip(quantities, prices, discounts, strict=True))
+    found = [None if q is None or p is None else round(q * p - (d or 0.0), DIGITS) for q, p, d in rows]
+    doubtful = [
+        at
+        for at, value in enumerate(found)
+        if value is not None and ((cents := abs(value) * 100) >= LARGE or abs(cents % 1 - 0.5) <= NEAR_TIE)
+    ]
+    for at in doubtful:
+        quantity, price, discount = rows[at]
+        found[at] = settled(0.005, [(quantity, price, discount or 0.0)], ())
+    return found
+
+
+def is_doubtful(value: float) -> bool:
+    """True where half a cent might be decided by a rounding."""
+    cents = abs(value) * 100
+    return cents >= LARGE or abs(cents % 1 - 0.5) <= NEAR_TIE
 
 
 def added(amounts: Sequence[float], lines: Sequence[Factors] = ()) -> float:
@@ -28,8 +43,7 @@ def added(amounts: Sequence[float], lines: Sequence[Factors] = ()) -> float:
 
 def settled(value: float, lines: Sequence[Factors], amounts: Sequence[float]) -> float:
     """A sum, or the float nearest to the exact one where half a cent might be decided by a rounding."""
-    cents = abs(value) * 100
-    if cents < LARGE and abs(cents % 1 - 0.5) > NEAR_TIE:
+    if not is_doubtful(value):
         return round(value, DIGITS)
     exact = sum((decimal(q) * decimal(p) - decimal(d) for q, p, d in lines), Decimal(0))
     return float(exact + sum(map(decimal, amounts), Decimal(0)))

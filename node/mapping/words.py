@@ -3,7 +3,7 @@
 from typing import Any
 
 MAX_SHOWN = 40
-PRIVATE = "customer."
+PRIVATE = "customer"
 EXPECTED = {
     "transaction": "an object", "customer": "an object", "line_items": "a list of objects",
     **dict.fromkeys(("transaction_id", "customer.customer_id", "line_items.product_id"), "a text or a whole number"),
@@ -24,7 +24,7 @@ def wrong_type(name: str, value: Any) -> str:
 
 def described(name: str, value: Any) -> str:
     """A value, cut; a person's is not shown."""
-    private = name.startswith(PRIVATE)
+    private = name.split(".")[0] == PRIVATE
     if isinstance(value, str):
         return f"a text of {len(value)} characters" if private else f"text {shown(value)}"
     if isinstance(value, list):

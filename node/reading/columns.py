@@ -23,7 +23,7 @@ from node.reading.transactions import NUMBERS, Customer, Repaired, Transaction
 
 NO_CUSTOMER = Customer()
 CUSTOMER_ID = "customer.customer_id"
-CHUNK = 100
+CHUNK = 250
 AMOUNTS = ("subtotal", "tax", "shipping_cost", "total")
 TEXTS = ("payment_method", "shipping_method", "status", "currency")
 LINE_COLUMNS = ("product_name", "category", "quantity", "unit_price", "discount", "subtotal")
@@ -44,6 +44,7 @@ class Columns(Struct):
         wrong: dotted field name -> rows of transactions where it has a wrong type.
         said: dotted field name -> row of a transaction -> what is wrong with it there.
         present: required field -> rows of transactions that have it, or need it not, and are not in its column.
+        filled: amount -> rows of transactions that have it from a mapping's constant.
         done: what became of the tasks whose last records are among these.
     """
 
@@ -56,6 +57,7 @@ class Columns(Struct):
     wrong: dict[str, list[int]] = {}
     said: dict[str, dict[int, str]] = {}
     present: dict[str, list[int]] = {}
+    filled: dict[str, list[int]] = {}
     done: list[Any] = []
 
 
@@ -167,6 +169,8 @@ class Collector:
         )
         for name, row, said in sheet.wrong:
             self.note_wrong(name, base + row, said)
+        for name, rows in sheet.filled.items():
+            self.columns.filled.setdefault(name, []).extend(base + row for row in rows)
         for name, rows in sheet.excused.items():
             self.columns.present.setdefault(name, []).extend(base + row for row in rows)
         self.arrays["line_count"].append(packed(CODE, sheet.line_counts))

@@ -49,16 +49,21 @@ class Reader:
         """
         self.window.fill()
         self.check_start()
-        found = self.small_document()
-        if found is not None:
+        found = self.small_document() if self.pieces.stop is None else None
+        if found is None:
+            yield from self.walk()
+        else:
             self.header, records = found
             yield records
-        elif self.layout.lines:
+
+    def walk(self) -> Iterator[Records]:
+        """The same by the way to the list and piece by piece, whatever the file's size."""
+        if self.layout.lines:
             yield from self.pieces.read()
-        else:
-            yield from self.level(0)
-            if not self.stopped:
-                self.check_end()
+            return
+        yield from self.level(0)
+        if not self.stopped:
+            self.check_end()
 
     def read_from(self, start: int, boundary: Boundary) -> Iterator[Records]:
         """The records from the one that starts at byte `start` on, and what stands behind their list."""

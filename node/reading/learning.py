@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UNSET
 
 from node.contract import MAX_DEPTH
+from node.mapping.decoding import NAMEABLE
 from node.reading.transactions import Customer, Document, Line, Transaction
 
 MAX_NAMES = 100
@@ -35,7 +36,7 @@ class Types:
     def learn(self, dotted: Iterable[str]) -> bool:
         """Take these keys from now on; False when they are too many, or known."""
         count = sum(map(len, self.names.values()))
-        for name in dotted:
+        for name in filter(NAMEABLE.fullmatch, dotted):
             part = next(part for part in PARTS if name.startswith(part))
             if count < MAX_NAMES and self.rounds < MAX_ROUNDS:
                 count += name.removeprefix(part) not in self.names[part]

@@ -87,7 +87,8 @@ def boundary_of(stream: BufferedReader, plan: Plan) -> Boundary | None:
     if not plan.divisible or plan.unpacked(stream) is not stream:
         return None
     reader = Reader(stream, plan.layout)
-    for _ in zip(reader.read(), range(TRIED), strict=False):
+    reader.window.fill()
+    for _ in zip(reader.walk(), range(TRIED), strict=False):
         if reader.pieces.boundary:
             return reader.pieces.boundary
     return None

@@ -12,6 +12,7 @@ from node.contract import MAX_NAMED, UNKNOWN
 from node.report.amounts import Amounts
 from node.report.figures import valid_transactions
 from node.settings import CURRENCY
+from node.sums.mapped import FOUND, looked_for
 from node.sums.partial import Part, Source, Table
 
 # Where clocks change, they do so in these months: only in them, one place has two UTC offsets.
@@ -25,6 +26,7 @@ def notes(part: Part, amounts: Amounts) -> list[str]:
         nothing_valid(part),
         nothing_counts(part),
         several_currencies(amounts),
+        nowhere(part),
         nearly_counted(part, amounts),
         copies(part.sources),
         several_offsets(part.tables.get("offsets", {})),
@@ -61,6 +63,17 @@ def several_currencies(amounts: Amounts) -> str | None:
     codes = [name for name in ranked_names(seen) if CURRENCY.fullmatch(name)]
     hint = f'; the rules file can choose one: [money] currency = "{codes[0]}"' if codes else ""
     return f"the valid transactions are of several currencies, {with_counts(seen)}, so no money is added up{hint}"
+
+
+def nowhere(part: Part) -> str | None:
+    """Paths of the mapping that lead to nothing in any transaction."""
+    total, wanted = part.counts.get("total_transactions", 0), looked_for(part.mapping)
+    lost = {name: paths for name, paths in wanted.items() if not part.counts.get(FOUND + name)}
+    if not total or not lost:
+        return None
+    written = {name: [paths] if isinstance(paths, str) else paths for name, paths in sorted(lost.items())}
+    texts = [f"{name} ({' and '.join(map(quoted, paths))})" for name, paths in written.items()]
+    return f"the mapping's paths lead to nothing in any of the {total} transactions: {listed(texts)}"
 
 
 def nearly_counted(part: Part, amounts: Amounts) -> str | None:

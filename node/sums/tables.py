@@ -31,6 +31,7 @@ class Batch:
         wrong: dotted field name -> rows of transactions where it has a wrong type.
         said: dotted field name -> row of a transaction -> what is wrong with it there.
         present: required field -> rows of transactions that have it, or need it not, and are not in its column.
+        filled: amount -> rows of transactions that have it from a mapping's constant.
     """
 
     transactions: pd.DataFrame
@@ -43,6 +44,7 @@ class Batch:
     wrong: dict[str, list[int]]
     said: dict[str, dict[int, str]]
     present: dict[str, list[int]]
+    filled: dict[str, list[int]]
 
 
 class Tables:
@@ -66,7 +68,7 @@ class Tables:
         counts = arrays["line_count"]
         owners = np.repeat(np.arange(len(counts)), np.maximum(counts, 0))
         items = pd.DataFrame({"transaction": owners, **lines}, copy=False)
-        found = (columns.missing, columns.wrong, columns.said, columns.present)
+        found = (columns.missing, columns.wrong, columns.said, columns.present, columns.filled)
         return Batch(sales, items, ids, hashes, timestamps, {**self.names, "offset": times.offsets}, *found)
 
 

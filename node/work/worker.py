@@ -24,6 +24,7 @@ from node.reading.plan import Plan
 from node.report.layout import Json, processed_report, rejected_report
 from node.settings import Settings
 from node.sums.groups import fold, fold_refunds, fold_together, valid_tables
+from node.sums.mapped import count_found
 from node.sums.partial import SPARSE, TABLES, Part, Source, add_counts, merge_into
 from node.sums.tables import Batch, Tables
 from node.sums.validation import validate
@@ -63,7 +64,7 @@ class Worker:
 
     def run(self, batches: Iterable[Columns]) -> None:
         """Analyse all batches of one reader, and write a report for every task that is a whole file."""
-        tables, parts = Tables(), Parts(self.rules)
+        tables, parts = Tables(), Parts(self.rules, self.plan.document)
         for columns in batches:
             started = time.perf_counter()
             together = many_whole(columns, parts)
@@ -71,7 +72,7 @@ class Worker:
             share = (time.perf_counter() - started) / max(len(columns.done), 1)
             for outcome in columns.done:
                 outcome.seconds += share
-                part = parts.pop(outcome.number, None) or Part(rules=self.rules)
+                part = parts.pop(outcome.number, None) or Part(rules=self.rules, mapping=self.plan.document)
                 if not self.finish(outcome, part, SPARSE if outcome.number in together else TABLES):
                     together.discard(outcome.number)
             if analysed and together:
@@ -84,6 +85,8 @@ class Worker:
     ) -> tuple[Batch, pd.DataFrame, pd.DataFrame]:
         """Validate a batch and add it to the parts of its files; returns it with its valid transactions and lines."""
         self.note_contents(batch, columns)
+        if self.plan.mapping:
+            count_found(batch, self.plan.mapping, parts)
         valid = validate(batch, self.settings, parts)
         sales, lines = valid_tables(batch, valid, self.settings)
         if self.settings.money.refunds:
@@ -174,12 +177,13 @@ def say(name: str, text: str) -> None:
 class Parts(dict[int, Part]):
     """File number -> its sums so far, empty at first."""
 
-    def __init__(self, rules: dict[str, Any]) -> None:
+    def __init__(self, rules: dict[str, Any], mapping: dict[str, Any]) -> None:
         super().__init__()
         self.rules = rules
+        self.mapping = mapping
 
     def __missing__(self, number: int) -> Part:
-        self[number] = part = Part(rules=self.rules)
+        self[number] = part = Part(rules=self.rules, mapping=self.mapping)
         return part
 
 

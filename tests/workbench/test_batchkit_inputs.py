@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from batchkit import inputs
+from batchkit import inputs, mappings
 from batchkit.errors import ParameterError
 from node import contract
 from node.reading.inputs import find_inputs
@@ -132,6 +132,21 @@ names = st.lists(st.text("aj.soNJreptl", min_size=1, max_size=12), min_size=1, m
 def test_the_worker_has_the_same_rule(name):
     assert (inputs.why_not(name) is None) == (contract.left_out(name) is None)
     assert inputs.report_name(name) == contract.report_name(name)
+
+
+@given(
+    names.map(lambda name: name + "l"), st.sampled_from(["", "l", ".gz", "l.gz"]), st.sampled_from(["object", "lines"])
+)
+@example("x.ndjson", "", "lines")
+def test_the_worker_has_the_same_rule_under_a_mapping(name, more, form):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "m.toml")
+        path.write_text(f'format = "{form}"')
+        endings = mappings.endings(str(path))
+    assert endings == contract.endings_of(form)
+    for each in (name, name + more, name[:-1] + more):
+        assert (inputs.why_not(each, endings) is None) == (contract.left_out(each, endings) is None)
+        assert inputs.report_name(each) == contract.report_name(each)
 
 
 def test_the_worker_finds_the_same_inputs(folder):

@@ -12,7 +12,7 @@ from batch_clients import wait_for
 from shop import fill
 
 import batchkit
-from batchkit import datasets, jobs, pools, results, storage
+from batchkit import datasets, jobs, mappings, pools, results, storage
 from batchkit.errors import JobError, PlanError
 
 FILES, RACES = 201, int(os.environ.get("BATCHKIT_RACES", "3"))
@@ -110,6 +110,50 @@ def test_the_same_job_again_is_refused_only_for_what_was_given_and_differs(sessi
     assert jobs.submit(session, same, pool_id) == same
     assert (same.data, same.files_per_task, len(same.inputs)) == (data.name, 2, 3)
     assert len(jobs.watch(session, "again")) == 1  # it has ended
+
+
+LINES = """format = "lines"
+[fields]
+transaction_id = "no"
+timestamp = "at"
+total = "sum"
+[constants]
+tax = 0
+customer.email = "none"
+payment_method = "none"
+status = "completed"
+[guests]
+values = [""]
+"""
+
+
+def test_a_job_reads_another_layout_by_its_mapping(session, pool_id, tmp_path):
+    (tmp_path / "mine.toml").write_text(LINES)
+    (tmp_path / "in").mkdir()
+    rows = [{"no": at, "at": "2024-05-06 07:08:09", "sum": f"{at}.25"} for at in range(1, 9)]
+    for first in (0, 4):
+        text = "".join(json.dumps(row) + "\n" for row in rows[first : first + 4])
+        (tmp_path / "in" / f"{first}.jsonl").write_text(text)
+    (tmp_path / "in" / "notes.txt").write_text("no input")
+    data = datasets.upload(session, tmp_path / "in", mapping=str(tmp_path / "mine.toml"))
+    assert [one.name for one in data.left_out] == ["notes.txt"]
+    kept = mappings.read(str(tmp_path / "mine.toml"))
+    plan = submitted(session, pool_id, data, "mapped", mapping=kept, files_per_task=1)
+    assert set(states(session, "mapped").values()) == {"processed", "left_out"}
+    assert revenue(session, "mapped") == 3800
+    assert results.summary(session, "mapped")["source"]["mapping"]["format"] == "lines"
+    assert jobs.plan(session, "mapped").mapping == plan.mapping == kept
+    with pytest.raises(PlanError, match="Job mapped exists with other mapping"):
+        jobs.plan(session, "mapped", mapping="shopify")
+
+
+def test_a_job_takes_a_mapping_that_the_worker_brings_by_its_name(session, pool_id, tmp_path):
+    shared = Path(__file__).parents[1] / "worker" / "layouts"
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "orders.json").write_bytes((shared / "shopify.json").read_bytes())
+    data = datasets.upload(session, tmp_path / "in", mapping="shopify")
+    submitted(session, pool_id, data, "shop", mapping=mappings.read("shopify"))
+    assert revenue(session, "shop") == 12051
 
 
 @pytest.mark.parametrize("written", ["plan.json", "rules.toml", "the job", "some tasks", "all tasks"])
