@@ -17,6 +17,7 @@ from batchkit.local.batch.state.model import Node, Pool
 from batchkit.local.wire import clock
 from batchkit.local.wire.errors import BatchError
 from batchkit.local.wire.formats import moment
+from batchkit.local.wire.versions import NEWEST
 
 
 async def lasts(met: Callable[[], object], step: float = 0.5) -> float:
@@ -141,10 +142,10 @@ def test_an_image_by_id_is_one_of_a_gallery_or_managed(tmp_path: Path, image: st
     async def story(engine: Engine) -> None:
         doc = {"virtualMachineConfiguration": {"imageReference": {"virtualMachineImageId": image}}}
         if good:
-            network.check_references(engine.state, doc)
+            network.check_references(engine.state, doc, "2023-11-01.18.0")
         else:
             with pytest.raises(BatchError) as caught:
-                network.check_references(engine.state, doc)
+                network.check_references(engine.state, doc, "2023-11-01.18.0")
             assert caught.value.values["PropertyName"] == "virtualMachineImageId"
 
     play(tmp_path, story)
@@ -158,10 +159,10 @@ def test_a_subnet_is_there_or_its_network_is(tmp_path: Path) -> None:
     async def story(engine: Engine) -> None:
         engine.state.subscription = Some()
         for subnet in ("/vnets/a/subnets/any", "/vnets/b/subnets/s"):
-            network.check_references(engine.state, {"networkConfiguration": {"subnetId": subnet}})
-        network.check_references(engine.state, {})
+            network.check_references(engine.state, {"networkConfiguration": {"subnetId": subnet}}, NEWEST)
+        network.check_references(engine.state, {}, NEWEST)
         with pytest.raises(BatchError) as caught:
-            network.check_references(engine.state, {"networkConfiguration": {"subnetId": "/vnets/c/subnets/s"}})
+            network.check_references(engine.state, {"networkConfiguration": {"subnetId": "/vnets/c/subnets/s"}}, NEWEST)
         assert caught.value.values["PropertyName"] == "subnetId"
 
     play(tmp_path, story)

@@ -154,6 +154,6 @@ def _before_users(doc: Json) -> Json:
     if "timestamp" in doc and "results" in doc:
         doc["results"] = _OLD_RESULTS.sub(lambda match: _OLD_TARGETS[match[0]], doc["results"])
     if "resizeErrors" in doc:
-        first = doc.pop("resizeErrors")[:1]
-        doc |= {"resizeError": {**each, "message": _old_stop(each["message"])} for each in first}
+        for first in doc.pop("resizeErrors")[:1]:
+            doc["resizeError"] = {**first, "message": _old_stop(first["message"])}
     return doc

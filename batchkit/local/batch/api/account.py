@@ -56,7 +56,7 @@ async def remote_login_settings(call: Call) -> Reply:
     return Reply(200, {"odata.metadata": call.entity("RemoteLoginSettings"), **body})
 
 
-async def _sent(state: State, entry: Json, log: Path, names: list[str]) -> None:
+async def _sent(state: State, entry: Json, log: Path, names: frozenset[str]) -> None:
     await state.machine.send(entry, log.parent, names)
 
 

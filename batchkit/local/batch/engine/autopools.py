@@ -23,9 +23,12 @@ def make(state: State, job: Job) -> None:
         pools.create(state, {**(spec.get("pool") or {}), "id": name}).extra["auto"] = spec.get("poolLifetimeOption")
     except BatchError as problem:
         details = [{"name": name, "value": value} for name, value in problem.values.items()]
-        info = {"category": "usererror", "code": "InvalidAutoPoolSettings", "message": problem.message}
-        info["details"] = details
-        job.doc["executionInfo"]["schedulingError"] = info
+        job.doc["executionInfo"]["schedulingError"] = {
+            "category": "usererror",
+            "code": "InvalidAutoPoolSettings",
+            "message": problem.message,
+            "details": details,
+        }
 
 
 def end(state: State, pool_id: str) -> None:
