@@ -15,7 +15,7 @@ import requests
 from azure.batch import BatchClient
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
-from batch_clients import Azure, wait_for
+from batch_clients import IMAGE, Azure, wait_for
 from batch_schema import schema
 from conftest import running_local_azure
 
@@ -81,8 +81,7 @@ def test_bodies_that_do_not_fit_are_refused(azure: Azure, body: object, code: st
 
 
 def test_older_clients_may_send_what_is_gone_since(azure: Azure) -> None:
-    image = {"publisher": "p", "offer": "o", "sku": "s"}
-    machine = {"imageReference": image, "nodeAgentSKUId": "batch.node.ubuntu 24.04"}
+    machine = {"imageReference": IMAGE, "nodeAgentSKUId": "batch.node.ubuntu 24.04"}
     body = {
         "id": "old",
         "vmSize": "s",
@@ -250,7 +249,7 @@ def test_shared_key_is_verified() -> None:
             return BatchClient(env["AZURE_BATCH_ENDPOINT"], credential, connection_verify=env["BATCHKIT_CA_FILE"])
 
         good = client(env["AZURE_BATCH_ACCESS_KEY"])
-        image = m.BatchVmImageReference(publisher="p", offer="o", sku="s")
+        image = m.BatchVmImageReference(**IMAGE)
         machine = m.VirtualMachineConfiguration(image_reference=image, node_agent_sku_id="batch.node.ubuntu 24.04")
         good.create_pool(m.BatchPoolCreateOptions(id="keyed", vm_size="s", virtual_machine_configuration=machine))
         assert [pool.id for pool in good.list_pools(filter="startswith(id,'k')", select=["id"])] == ["keyed"]

@@ -128,6 +128,12 @@ class Everything:
     def has(self, resource_id: str) -> bool:
         return True
 
+    def applications(self) -> list[Json]:
+        return []
+
+    def package(self, application: str, version: str | None) -> Json | None:
+        return None
+
     def may_move_blobs(self, identity: str, verb: str) -> bool:
         return True
 

@@ -25,7 +25,7 @@ _WRITTEN = re.compile(  # by the service alone
 )
 _NAMES = {"id", "autoPoolIdPrefix", "userName", "poolId"}  # masked ones must be names all the same
 _PAST, _FUTURE = "2020-01-01T00:00:00Z", "2099-01-01T00:00:00Z"
-MOST_NODES = 4
+MOST_NODES = 5
 
 
 def made_of(shown: Any) -> Any:
@@ -103,6 +103,6 @@ def pool_of(body: Json) -> str | None:
 
 
 def count_nodes(pairs: Any) -> int:
-    """Return how many nodes a group's recordings name, at most four."""
+    """Return how many nodes a group's recordings name, at most five."""
     named = set(re.findall(r"node-\d+", json.dumps([(pair.path, pair.request, pair.response) for pair in pairs])))
     return min(len(named), MOST_NODES)

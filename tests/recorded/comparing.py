@@ -102,6 +102,9 @@ def _entries(at: str, want: list[Json], got: list[Json], names: Names) -> Iterat
     known = {entry.get(key): entry for entry in got} if key else {}
     both = [entry[key] for entry in want if key and entry.get(key) in known]
     pairs = [(entry, known[entry[key]]) for entry in want if entry.get(key) in both] if both else [(want[0], got[0])]
+    if not both and at == ".value" and _are_named(want) and _are_named(got):
+        yield Difference("order", at, brief([entry[key] for entry in want]), brief(list(known)))
+        return
     for mine, local in pairs:
         yield from _values(f"{at}[]", mine, local, names)
     order = [name for name in known if name in both]
@@ -109,6 +112,10 @@ def _entries(at: str, want: list[Json], got: list[Json], names: Names) -> Iterat
         yield Difference("order", at, brief(both), brief(order))
     if not at.endswith("value") and len(want) != len(got):
         yield Difference("length", at, brief(want), brief(got))
+
+
+def _are_named(entries: list[Json]) -> bool:
+    return all(re.fullmatch(r"(pool|job|task|schedule|account)-\d+", str(e.get("id", e.get("name")))) for e in entries)
 
 
 def _plain(at: str, want: Any, got: Any) -> Iterator[Difference]:

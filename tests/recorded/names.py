@@ -9,6 +9,8 @@ from typing import Any
 
 COMMAND = "/bin/sh -c 'echo hello; sleep 1'"  # what masked commands were replaced by
 _NAME = re.compile(r"(?<![\w:.-])((?:pool|job|task|schedule|account|group|app)-\d+)\b(?!-)")
+INNER = "<inner>"  # what the service calls every job inside: the word job-1
+_INNER = re.compile(r"(/jobs/|workitems/[^/\"]+/)job-1(?![\w-])")
 _NODE = re.compile(r"node-\d+")
 _OURS = re.compile(r"-[gG](\d+)(?![\w-])")
 _TAG = re.compile(r'^W/|"')
@@ -50,6 +52,7 @@ class Names:
 
     def back(self, text: str) -> str:
         """Return what the local service said in the recording's names."""
+        text = _INNER.sub(rf"\1{INNER}", text)
         text = self._own.sub("", text)
         for name, real in self.nodes.items():
             text = text.replace(real, name)

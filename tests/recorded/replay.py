@@ -17,7 +17,7 @@ from recorded.pairs import Pair
 from recorded.seeding import Seeds
 from recorded.service import Service, code_of, path_of
 
-PATIENCE = 3.0  # real seconds for an answer to become the recorded one
+PATIENCE = 1.0  # real seconds for an answer to become the recorded one
 PAST = "Sun, 01 Jan 2012 00:00:00 GMT"
 CLOUD = Difference("request", "cloudServiceConfiguration", "taken", "refused")
 

@@ -21,7 +21,7 @@ from recorded.service import Service, code_of
 Json = dict[str, Any]
 PATIENCE = 6.0  # real seconds for a node, or a task's end, at the speed that `make recorded` runs with
 _MADE = {"create_pool": "pools", "create_job": "jobs", "create_job_schedule": "jobschedules"}
-_NAMED = re.compile(r"(pool|job|task|schedule)-\d+")
+_NAMED = re.compile(r"(/(pools|jobs|jobschedules)/(pool|job|schedule)-\d+)?(/tasks/task-\d+)?")
 
 
 class Seeds:
@@ -66,9 +66,8 @@ class Seeds:
 
     def _listed(self, pair: Pair) -> None:
         for entry in pair.items():
-            name = str(entry.get("id"))
-            if _NAMED.fullmatch(name):
-                self.need(f"{pair.path.rstrip('/')}/{name}")
+            if path := own_path(entry):
+                self.need(path)
 
     def need(self, path: str) -> None:
         """Make the object at a path unless it is there; once a group."""
@@ -92,7 +91,8 @@ class Seeds:
             self.need("/" + "/".join(parts[:2]))
             return f"/jobs/{parts[1]}/tasks", bodies.task(parts[3], shown, self._files(), self._fails())
         if parts[0] == "pools":
-            return "/pools", bodies.pool(parts[1], shown, self._node_shown(), bodies.count_nodes(self.pairs))
+            nodes = max(bodies.count_nodes(self.pairs), int(self._runs()))
+            return "/pools", bodies.pool(parts[1], shown, self._node_shown(), nodes)
         return self._job(parts, shown)
 
     def _job(self, parts: list[str], shown: Json) -> tuple[str, Json | None]:
@@ -121,6 +121,11 @@ class Seeds:
     def _node_shown(self) -> Json:
         shown = [e for pair in self.pairs for e in pair.items() if str(e.get("id", "")).startswith("node-")]
         return shown[0] if shown else {}
+
+    def _runs(self) -> bool:
+        """Return whether a task must run for what was recorded: its files are asked for, or its preparation."""
+        asked = ("list_subtasks", "reactivate_task", "list_job_preparation_and_release_task_status")
+        return any("/files" in pair.path or pair.operation in asked for pair in self.pairs)
 
     def _files(self) -> list[str]:
         paths = [unquote(pair.path) for pair in self.pairs if "/files/" in pair.path]
@@ -185,3 +190,9 @@ class Seeds:
             if entry["state"] != "deleting":
                 self.service.send("batch", "DELETE", f"/{kind}/{entry['id']}")
         return len(listed)
+
+
+def own_path(entry: Json) -> str:
+    """Return the path of an object that is shown, by its address since its id may be masked; "" without one."""
+    path = str(entry.get("url", "")).removeprefix("<batch>")
+    return path if path and _NAMED.fullmatch(path) else ""

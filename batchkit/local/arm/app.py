@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from batchkit.local.arm import accounts, discovery, keys, locations, parts, pools
+from batchkit.local.arm import accounts, applications, discovery, keys, locations, parts, pools
 from batchkit.local.arm.calls import Handler
 from batchkit.local.arm.spelling import Spelling
 from batchkit.local.batch.state.state import log
@@ -51,7 +51,7 @@ _METHODS = ["GET", "PUT", "PATCH", "DELETE", "POST", "HEAD"]
 
 def make_app(site: Site) -> Starlette:
     """Return the ASGI application of Resource Manager's calls."""
-    own = [*locations.table(), *accounts.table(), *keys.table(), *pools.table(), *parts.table()]
+    own = [*locations.table(), *accounts.table(), *keys.table(), *pools.table(), *applications.table(), *parts.table()]
     calls = [*discovery.table(), *routes.table(), *own, *routes.general()]
     mounted = [Route(discovery.METADATA, _open(site, discovery.metadata), methods=["GET"])]
     mounted += [*image_routes.links(site), *(_route(site, *entry) for entry in calls)]

@@ -25,6 +25,11 @@ _OPTIONS = {
 }
 
 
+def _size(name: str) -> str:
+    """Return a size as Resource Manager writes it: STANDARD_D2S_V3, and Small as Cloud Services had it."""
+    return name.upper() if "_" in name else name.capitalize()
+
+
 def to_data_plane(name: str, properties: Json) -> Json:
     """Return the data plane's body of a Resource Manager pool.
 
@@ -124,7 +129,7 @@ def to_arm(pool: Pool, resource_id: str, version: str) -> Json:
     doc = view(pool)
     properties: Json = {
         **{key: in_arm_words(doc[key], key) for key in _SAME if key in doc and version >= _SINCE.get(key, "")},
-        "vmSize": str(doc["vmSize"]).upper(),
+        "vmSize": _size(str(doc["vmSize"])),
         "lastModified": doc["lastModified"],
         "creationTime": doc["creationTime"],
         "provisioningState": "Deleting" if doc["state"] == "deleting" else "Succeeded",

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from batchkit.local.batch.state.store import Store
 from batchkit.local.config import LocalConfig, SharedKey
-from batchkit.local.resources import accounts, catalogue, networks
+from batchkit.local.resources import accounts, catalogue, networks, packages
 from batchkit.local.resources.roles import KIND as ROLE
 from batchkit.local.resources.roles import Held, Roles
 
@@ -177,6 +177,19 @@ class Resources:
     def has(self, resource_id: str) -> bool:
         """Return whether there is such a resource."""
         return self.get(resource_id) is not None
+
+    def applications(self) -> list[Json]:
+        """Return the applications that were made: id, versions, and displayName where there is one."""
+        return packages.summaries(self)
+
+    def package(self, application: str, version: str | None) -> Json | None:
+        """Return an active package, of the default version where none is named: id, version, tag, url."""
+        doc = packages.package(self, application, version)
+        if doc is None:
+            return None
+        tag = "".join(letter for letter in doc["properties"]["lastActivationTime"] if letter.isdigit())
+        name = doc["id"].rsplit("/", 3)[1]
+        return {"id": name, "version": doc["name"], "tag": tag, "url": packages.link(self.config, doc)[0]}
 
     def may_move_blobs(self, identity: str, verb: str) -> bool:
         """Return whether an identity may `read` or `write` blobs."""

@@ -49,6 +49,9 @@ _SINCE = {
     "endpointConfiguration": "2017-09-01",
     "result": "2017-05-01",
 }
+_SINCE_IN = {  # what an object has later than others have it
+    "jobSpecification": {"onAllTasksComplete": "2017-05-01", "onTaskFailure": "2017-05-01"},
+}
 _USER_SCOPE, _USER, _DISKS, _SLOTS = "2019-06-01", "2017-01-01", "2024-07-01", "2020-09-01"
 REIMAGED = "2024-07-01"  # the first version that reimages nodes of virtual machines; before, of Cloud Services only
 NO_MANAGED_IMAGES = "2024-02-01"  # the first that takes images of galleries alone
@@ -102,7 +105,7 @@ def _walk(value: Any, holder: str, date: str) -> Any:
         return [_walk(each, holder, date) for each in value]
     if not isinstance(value, dict):
         return value
-    doc = value if date == NEWEST else _in_old_words(value, date)
+    doc = value if date == NEWEST else _in_old_words(value, holder, date)
     return {name: _word(holder, name, each) or _walk(each, name, date) for name, each in doc.items()}
 
 
@@ -113,8 +116,9 @@ def _word(holder: str, name: str, value: Any) -> str | None:
     return words.get(value)
 
 
-def _in_old_words(doc: Json, date: str) -> Json:
-    doc = {name: value for name, value in doc.items() if _SINCE.get(name, date) <= date}
+def _in_old_words(doc: Json, holder: str, date: str) -> Json:
+    since_when = _SINCE | _SINCE_IN.get(holder, {})
+    doc = {name: value for name, value in doc.items() if since_when.get(name, date) <= date}
     for since, old, new in _RENAMED:
         if date < since and new in doc:
             doc = {(old if name == new else name): value for name, value in doc.items()}

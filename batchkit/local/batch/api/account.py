@@ -17,14 +17,20 @@ from batchkit.local.wire.formats import Json, moment, stamp
 
 @operation("list_applications")
 async def list_applications(call: Call) -> Reply:
-    """List the account's applications: none, for no call of this API can add one."""
-    return call.listing([], "listapplicationsummariesresponses", lambda d: str(d["id"]))
+    """List the account's applications that have a package; Resource Manager makes them."""
+    docs = call.state.subscription.applications()
+    return call.listing(docs, "listapplicationsummariesresponses", lambda d: str(d["id"]))
 
 
 @operation("get_application")
 async def get_application(call: Call) -> Reply:
-    """Get an application: there is none."""
-    raise error("ApplicationNotFound", ApplicationId=call.path["applicationId"])
+    """Get an application."""
+    name = call.path["applicationId"]
+    for doc in call.state.subscription.applications():
+        if doc["id"].lower() == name.lower():
+            metadata = f"{call.state.url}/$metadata#getapplicationsummaryresponse/@Element"
+            return Reply(200, {"odata.metadata": metadata, **doc})
+    raise error("ApplicationNotFound", ApplicationId=name)
 
 
 @operation("list_pool_usage_metrics")

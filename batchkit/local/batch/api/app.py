@@ -234,8 +234,7 @@ def _respond(state: State, reply: Reply, request: Request, request_id: str) -> R
     if reply.file is not None:
         start, end = reply.span or (0, reply.file.stat().st_size)
         headers["Content-Length"] = str(end - start)
-        kind = headers.pop("Content-Type", "application/octet-stream")
-        return StreamingResponse(_stream(reply, start, end), reply.status, headers, kind)
+        return StreamingResponse(_stream(reply, start, end), reply.status, headers)
     if reply.body is None:
         return Response(status_code=reply.status, headers=headers)
     said = spoken(reply.body, request.query_params.get("api-version", NEWEST), state.config.as_recorded)

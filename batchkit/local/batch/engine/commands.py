@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from batchkit.local.batch.engine import packages
 from batchkit.local.batch.state.model import Node, Pool
 from batchkit.local.batch.state.orders import Order
 from batchkit.local.batch.state.state import State
 from batchkit.local.wire.formats import Json
 
+REFERENCES = "applicationPackageReferences"
 ROOT = "AZ_BATCH_NODE_ROOT_DIR"  # every process of a task has it: what is left over is found by it
 
 
@@ -27,16 +29,19 @@ def order(
         names: its variables beyond those that every task has.
         label: the task as a fault plan names it.
     """
+    referred = [*(pool.doc.get(REFERENCES) or []), *(body.get(REFERENCES) or [])]
+    needed = packages.for_node(state, node, referred)
     config = (pool.doc.get("virtualMachineConfiguration") or {}).get("containerConfiguration") or {}
     return Order(
         node=node.root,
         folder=folder,
         body=body,
-        env=environment(state, node, folder, names),
+        env={package.variable: str(package.folder) for package in needed} | environment(state, node, folder, names),
         label=label,
         pool=pool.id,
         identities=identities(pool),
         registries=list(config.get("containerRegistries") or []),
+        packages=needed,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from batchkit.local.batch.engine import autopools, endings
+from batchkit.local.batch.engine import autopools, endings, packages
 from batchkit.local.batch.engine.scheduler import kick
 from batchkit.local.batch.state import ledger
 from batchkit.local.batch.state.model import Job
@@ -31,6 +31,7 @@ def create(state: State, body: Json) -> Job:
     """
     check_id(body.get("id"))
     check_job(body)
+    packages.check(state, (body.get("jobManagerTask") or {}).get("applicationPackageReferences"))
     if body["id"].lower() in state.jobs:
         raise error("JobExists")
     if body["id"].lower() in state.schedules:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from batchkit.local.batch.engine import allocation, autoscale
+from batchkit.local.batch.engine import allocation, autoscale, packages
 from batchkit.local.batch.state.model import Pool
 from batchkit.local.batch.state.state import State
 from batchkit.local.wire.checks import check_id, check_interval, check_pool, check_pool_change, check_targets
@@ -28,6 +28,7 @@ def create(state: State, body: Json, identity: Json | None = None, option: str =
         BatchError: a setting that does not hold, PoolExists, PoolQuotaReached.
     """
     check_id(body.get("id"))
+    packages.check(state, body.get("applicationPackageReferences"))
     check_pool(body)
     if body["id"].lower() in state.pools:
         raise error("PoolExists")
@@ -101,6 +102,7 @@ def change(state: State, pool: Pool, fresh: Json, gone: tuple[str, ...] = ()) ->
     Raises:
         BatchError: InvalidPropertyValue, MissingRequiredProperty: a value does not hold, and nothing is changed.
     """
+    packages.check(state, fresh.get("applicationPackageReferences"))
     check_pool_change(fresh)
     changed = fill(fresh, "BatchPoolUpdateOptions")
     for name in (*gone, *(name for name in _SHOWN_FILLED if name in changed)):

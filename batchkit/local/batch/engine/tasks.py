@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 
-from batchkit.local.batch.engine import jobs
+from batchkit.local.batch.engine import jobs, packages
 from batchkit.local.batch.engine.scheduler import complete, ended_by_user, kick
 from batchkit.local.batch.state import ledger
 from batchkit.local.batch.state.model import Job
@@ -39,6 +39,7 @@ def add(state: State, job: Job, body: object) -> Task:
         BatchError: what does not hold, TaskExists.
     """
     checked = check_task(body, job.doc)
+    packages.check(state, checked.get("applicationPackageReferences"))
     try:
         task = ledger.add(state, job, checked)
     except sqlite3.IntegrityError:

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from batchkit.local.batch.machine import containers, node_python, runner
+from batchkit.local.batch.machine import containers, node_python, runner, unpacking
 from batchkit.local.batch.machine.transfer import Transfer
 from batchkit.local.batch.machine.transfer_errors import Cancelled, TransferError, unwritten
 from batchkit.local.batch.state.faults import Faults
@@ -103,6 +103,8 @@ class Host:
         _fresh_folder(order.folder)
         if (refused := self._faults.download(order.label)) is not None:
             raise TransferError.of(refused)
+        for package in order.packages:
+            unpacking.unpack(package, self.transfer, stop)
         if entries := order.body.get("resourceFiles"):
             self.transfer.download(entries, order.folder / "wd", order.identities, stop)
 

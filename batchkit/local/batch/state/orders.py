@@ -10,6 +10,15 @@ from typing import Protocol
 from batchkit.local.wire.formats import Json
 
 
+@dataclass(frozen=True)
+class Package:
+    """An application package that a command needs: the variable that says where it lies, its folder, its zip file."""
+
+    variable: str
+    folder: Path
+    url: str
+
+
 @dataclass
 class Order:
     """One command to carry out on a node.
@@ -23,6 +32,7 @@ class Order:
         pool: the pool's id.
         identities: the resource ids of the pool's identities, in lower case.
         registries: the container registries that the pool knows.
+        packages: application packages, unpacked on the node before the command unless they are already.
         started: called when the command's files are there and it begins.
     """
 
@@ -34,6 +44,7 @@ class Order:
     pool: str = ""
     identities: frozenset[str] = frozenset()
     registries: list[Json] = field(default_factory=list)
+    packages: list[Package] = field(default_factory=list)
     started: Callable[[], None] = field(default=lambda: None)
 
 

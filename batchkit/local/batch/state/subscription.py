@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from batchkit.local.config import SharedKey
+from batchkit.local.wire.formats import Json
 
 
 class Subscription(Protocol):
@@ -15,6 +16,12 @@ class Subscription(Protocol):
 
     def has(self, resource_id: str) -> bool:
         """Return whether there is such a resource."""
+
+    def applications(self) -> list[Json]:
+        """Return the account's applications: id, versions, and displayName where there is one."""
+
+    def package(self, application: str, version: str | None) -> Json | None:
+        """Return an active package, of the default version where none is named: id, version, tag, url."""
 
     def may_move_blobs(self, identity: str, verb: str) -> bool:
         """Return whether an identity may `read` or `write` blobs."""
