@@ -100,7 +100,7 @@ class Replay:
 
 def _cloud(pair: Pair, answer: requests.Response, body: Any) -> bool:
     """Return whether a pool of Cloud Services was refused: it is sent again in the newest API's words."""
-    refused = answer.status_code == 400 and pair.status < 300 and bool(code_of(body))
+    refused = answer.status_code == 400 and pair.status != 400 and bool(code_of(body))
     return refused and "cloudServiceConfiguration" in json.dumps(pair.request)
 
 

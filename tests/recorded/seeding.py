@@ -5,6 +5,7 @@ Each object is made as the group's own answers show it, in the words of their AP
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import time
@@ -13,7 +14,7 @@ from urllib.parse import unquote
 
 import requests
 
-from recorded import bodies
+from recorded import bodies, packages
 from recorded.names import Names
 from recorded.pairs import Pair
 from recorded.service import Service, code_of
@@ -41,6 +42,8 @@ class Seeds:
             self._before(pair)
         if pair.status == 404 and "/files" in pair.path:
             self._before(pair)
+        if pair.status < 300 and "pplication" in pair.operation + json.dumps(pair.request):
+            self._application(pair)
 
     def _before_making(self, pair: Pair) -> None:
         body = pair.request if isinstance(pair.request, dict) else {}
@@ -57,12 +60,24 @@ class Seeds:
             self.need("/" + "/".join(parts[:4]))
         if len(parts) > 3 and parts[2] == "nodes":
             self._node(pair, parts)
+        if pair.operation == "enable_node_scheduling" and pair.status == 200 and pair is self.pairs[0]:
+            self._ask("POST", "/".join(["", *parts[:4], "disablescheduling"]), {})
         for name in re.findall(r"node-\d+", str(pair.request)):
             self.node(parts[1], name)
         if pair.operation in ("list_tasks", "list_pools", "list_jobs", "list_job_schedules"):
             self._listed(pair)
         if pair.operation in ("reactivate_task", "list_subtasks") or "/files" in pair.path:
             self._ended(pair)
+
+    def _application(self, pair: Pair) -> None:
+        """Make the application that the group names, with an active package of the version that it asks for."""
+        text = json.dumps([(each.path, each.request, each.response) for each in self.pairs])
+        named = re.search(r"app-\d+", text)
+        if named is None or "applications" in self.asked or not re.search(r"applications|applicationPackage", text):
+            return
+        self.asked.add("applications")
+        version = re.search(r'"version": "(v[^"]+)"', text)
+        packages.install(self.service, self.names.out(named[0]), version[1] if version else "v1.0")
 
     def _listed(self, pair: Pair) -> None:
         for entry in pair.items():

@@ -18,7 +18,7 @@ _REPLACED = (
     "onAllTasksComplete",
     "poolInfo",
 )
-_FIRST = "job-1"  # what the service calls every job inside, and names in the answer to its creation
+INNER = "job-1"  # what the service calls every job inside, and names in the answer to its creation
 _PATCHED = (*_REPLACED, "networkConfiguration")
 
 
@@ -37,7 +37,7 @@ def usable(call: Call) -> Job:
 async def create_job(call: Call) -> Reply:
     """Create a job."""
     job = jobs.create(call.state, call.json())
-    return Reply(201, doc=job.doc, headers={"Location": f"{call.state.url}/jobs/{_FIRST}"})
+    return Reply(201, doc=job.doc, headers={"Location": f"{call.state.url}/jobs/{INNER}"})
 
 
 @operation("list_jobs")

@@ -6,6 +6,7 @@ import asyncio
 from http import HTTPStatus
 
 from batchkit.local.batch.api.call import Call, Reply, operation
+from batchkit.local.batch.api.jobs import INNER
 from batchkit.local.batch.api.odata import compile_filter, page_size, wanted_state
 from batchkit.local.batch.engine import jobs, tasks
 from batchkit.local.batch.state.model import Job
@@ -36,7 +37,8 @@ async def create_task(call: Call) -> Reply:
     job = call.state.job(call.path["jobId"])
     jobs.refuse_over(job)
     task = tasks.add(call.state, job, call.body)
-    return Reply(201, doc=task.doc, headers={"Location": task.doc["url"]})
+    inner = f"{call.state.url}/jobs/{INNER}/tasks/{task.id}"
+    return Reply(201, doc=task.doc, headers={"Location": task.doc["url"], "DataServiceId": inner})
 
 
 @operation("create_task_collection")
