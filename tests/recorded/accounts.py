@@ -35,6 +35,7 @@ class Accounts:
         found = _PATH.match(pair.path)
         if found is None:
             self._deleted(pair)
+            self._listed(pair)
             return
         base, account, rest = found.groups()
         if not account:
@@ -44,6 +45,13 @@ class Accounts:
         elif pair.status != 404 and not (pair.method == "PUT" and not rest):
             self._account(f"{base}/batchAccounts/{account}", self._shown(account))
             self._pools(f"{base}/batchAccounts/{account}", rest, pair)
+
+    def _listed(self, pair: Pair) -> None:
+        """All accounts of the subscription are listed: make those that are shown."""
+        if pair.path.endswith("/providers/Microsoft.Batch/batchAccounts"):
+            for entry in pair.items():
+                if "name" in entry:
+                    self._account(entry["id"], entry)
 
     def _deleted(self, pair: Pair) -> None:
         """A result of a deletion is asked for under the subscription: delete an account for it."""
@@ -110,7 +118,8 @@ class Accounts:
         }
         if "disableAutoScale" in pair.path:
             body["scaleSettings"] = {"autoScale": {"formula": "$TargetDedicatedNodes=0"}}
-        answer = self._send("PUT", path, {"properties": body})
+        query = {"api-version": pair.api_version}  # whose images an older version's pools have
+        answer = self.service.send("arm", "PUT", self.names.out(path), query, self.names.out({"properties": body}))
         if answer.status_code != 200:
             said = answer.status_code, code_of(answer.json())
             print(f"group {self.names.group}: could not make {path}: {said}", file=sys.stderr)
