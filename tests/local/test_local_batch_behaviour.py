@@ -19,8 +19,8 @@ from batch_clients import IMAGE, Azure, wait_for
 from batch_schema import schema
 from conftest import running_local_azure
 
-from batchkit.local.batch.coverage import coverage
 from batchkit.local.batch.state.fault_plan import FaultError, read
+from batchkit.local.coverage import coverage
 
 ROOT = Path(__file__).parents[2]
 FAULTS = "/_local/faults"
@@ -51,9 +51,7 @@ def faults(azure: Azure) -> Iterator[Any]:
 
 
 def test_coverage_page_is_the_table_of_handlers() -> None:
-    assert (ROOT / "batchkit/local/COVERAGE.md").read_text() == coverage(), (
-        "run python -m batchkit.local.batch.coverage"
-    )
+    assert (ROOT / "batchkit/local/COVERAGE.md").read_text() == coverage(), "run python -m batchkit.local.coverage"
 
 
 def test_schema_is_the_client_s() -> None:

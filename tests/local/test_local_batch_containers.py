@@ -40,7 +40,8 @@ def container(tmp_path: Path, **settings: object) -> Container:
     node = tmp_path / "nodes" / "p" / "n"
     task = node / "workitems" / "j" / "job-1" / "t"
     task.mkdir(parents=True)
-    return Container("docker", {"imageName": "here:1", **settings}, task, node, tmp_path / "nodes", False)
+    named = {"imageName": "here:1", **settings}
+    return Container("docker", named, task, task.parent / "jobpreparation", node, tmp_path / "nodes", False)
 
 
 def test_words_of_a_run(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ PATIENCE = 4.0
 GROUP = "/subscriptions/<subscription>/resourceGroups/group-1/providers/Microsoft.Batch"
 _PATH = re.compile(r"(/subscriptions/<\w+>/resourceGroups/[^/]+/providers/Microsoft.Batch)/batchAccounts/?([^/]*)(.*)")
 _KEPT = ("publicNetworkAccess", "poolAllocationMode", "keyVaultReference")
-_POOL = ("displayName", "scaleSettings", "startTask")
+_POOL = ("displayName", "scaleSettings", "startTask", "userAccounts")
 
 
 class Accounts:
@@ -42,7 +42,9 @@ class Accounts:
             for entry in pair.items():
                 if "name" in entry:
                     self._account(f"{base}/batchAccounts/{entry['name']}", entry)
-        elif pair.status != 404 and not (pair.method == "PUT" and not rest):
+        elif pair.method == "PUT" and not rest:
+            self.made.add(f"{base}/batchAccounts/{account}")
+        elif pair.status != 404:
             self._account(f"{base}/batchAccounts/{account}", self._shown(account))
             self._pools(f"{base}/batchAccounts/{account}", rest, pair)
 
@@ -96,6 +98,8 @@ class Accounts:
         }
         if "autoStorage" in properties:
             body["properties"]["autoStorage"] = {"storageAccountId": properties["autoStorage"]["storageAccountId"]}
+        if "tags" in shown:
+            body["tags"] = shown["tags"]
         if (shown.get("identity") or {}).get("type") == "UserAssigned":
             identities: Json = {name: {} for name in shown["identity"]["userAssignedIdentities"]}
             body["identity"] = {"type": "UserAssigned", "userAssignedIdentities": identities}
@@ -118,6 +122,8 @@ class Accounts:
         }
         if "disableAutoScale" in pair.path:
             body["scaleSettings"] = {"autoScale": {"formula": "$TargetDedicatedNodes=0"}}
+        if "scaleSettings" in str(pair.request):  # which the pair itself sets
+            body.pop("scaleSettings", None)
         query = {"api-version": pair.api_version}  # whose images an older version's pools have
         answer = self.service.send("arm", "PUT", self.names.out(path), query, self.names.out({"properties": body}))
         if answer.status_code != 200:

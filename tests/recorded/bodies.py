@@ -70,6 +70,8 @@ def pool(name: str, shown: Json, nodes: Json, count: int) -> Json:
         body[key] = min(int(body.get(key) or 0), MOST_NODES)
     dedicated = max(body["targetDedicatedNodes"], body.pop("targetDedicated"), count)
     body["targetDedicatedNodes"] = dedicated
+    if body.get("resizeTimeout") in ("PT1M", "PT2M", "PT3M", "PT4M"):  # of a node's removal, which takes any
+        del body["resizeTimeout"]
     if "startTask" in nodes:
         body["startTask"] = made_of(nodes["startTask"])
     if "vmSize" in nodes:
@@ -93,6 +95,13 @@ def brief_schedule(shown: Json) -> Json:
     if body["schedule"].get("doNotRunAfter"):
         body["schedule"]["doNotRunAfter"] = _FUTURE
     return body
+
+
+def scheduled(job: Json) -> Json:
+    """Return a schedule's body whose jobs are as a shown one is."""
+    body = made_of(job)
+    body.pop("id", None)
+    return {"schedule": {}, "jobSpecification": body}
 
 
 def pool_of(body: Json) -> str | None:

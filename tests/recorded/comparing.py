@@ -98,7 +98,7 @@ def _lists(at: str, want: list[Any], got: list[Any], names: Names) -> Iterator[D
 
 
 def _entries(at: str, want: list[Json], got: list[Json], names: Names) -> Iterator[Difference]:
-    key = next((name for name in _KEYS if name in want[0]), "")
+    key = next((name for name in _KEYS if name in want[0] and not str(want[0][name]).startswith("/")), "")
     known = {entry.get(key): entry for entry in got} if key else {}
     both = [entry[key] for entry in want if key and entry.get(key) in known]
     pairs = [(entry, known[entry[key]]) for entry in want if entry.get(key) in both] if both else [(want[0], got[0])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from typing import Any
 from urllib.parse import quote, unquote
@@ -52,7 +53,7 @@ class Replay:
 
     def _send(self, pair: Pair, request: Any) -> tuple[requests.Response, Any]:
         path = self.places.get(pair.path) or quote(self.names.out(unquote(pair.path)), safe="/$:(),=<>@!*'")
-        query = {"api-version": pair.api_version, **self.names.out(pair.query)}
+        query = {"api-version": pair.api_version, **self.names.out(_asked(pair))}
         headers = self._headers(pair)
         if "/files/" in path:
             folder, _, file = path.partition("/files/")
@@ -96,6 +97,15 @@ class Replay:
     def end(self) -> None:
         """Remove what the group made."""
         self.seeds.remove()
+
+
+def _asked(pair: Pair) -> dict[str, str]:
+    """Return a pair's query; a filter by how names begin takes the masked name of what it found."""
+    found = next((str(entry["id"]) for entry in pair.items() if "id" in entry), "")
+    return {
+        name: re.sub(r"(startswith\(id,')[^']*", rf"\g<1>{found}", value) if found else value
+        for name, value in pair.query.items()
+    }
 
 
 def _cloud(pair: Pair, answer: requests.Response, body: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from dataclasses import dataclass, field
@@ -50,6 +51,11 @@ class Report:
     def whole(self) -> int:
         """How many of them agree, but for what is known."""
         return self.agreeing.total()
+
+    def counts(self) -> str:
+        """Return, as JSON, how many pairs of each operation agree, and of how many."""
+        rows = {name: [self.agreeing[name], count] for name, count in sorted(self.counted.items())}
+        return "{\n" + ",\n".join(f"  {json.dumps(name)}: {held}" for name, held in rows.items()) + "\n}\n"
 
     def text(self) -> str:
         """Return the whole report."""

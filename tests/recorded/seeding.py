@@ -64,10 +64,22 @@ class Seeds:
             self._ask("POST", "/".join(["", *parts[:4], "disablescheduling"]), {})
         for name in re.findall(r"node-\d+", str(pair.request)):
             self.node(parts[1], name)
+        self._seen(pair, parts)
+
+    def _seen(self, pair: Pair, parts: list[str]) -> None:
+        """Make what a list or a file shows."""
         if pair.operation in ("list_tasks", "list_pools", "list_jobs", "list_job_schedules"):
             self._listed(pair)
         if pair.operation in ("reactivate_task", "list_subtasks") or "/files" in pair.path:
             self._ended(pair)
+        if pair.operation.startswith("list_job_prep") and pair.response["value"]:
+            self.need(f"/jobs/{parts[1]}/tasks/task-1")
+            done = self._task_ended(f"/jobs/{parts[1]}/tasks/task-1")
+            self.names.nodes.setdefault("node-1", (done.get("nodeInfo") or {}).get("nodeId", "node-1"))
+        if pair.operation == "list_pool_usage_metrics":
+            for entry in pair.items():
+                if "poolId" in entry:
+                    self.need(f"/pools/{entry['poolId']}")
 
     def _application(self, pair: Pair) -> None:
         """Make the application that the group names, with an active package of the version that it asks for."""
@@ -114,11 +126,14 @@ class Seeds:
         if ":" in parts[1]:  # a schedule's own job
             return "", None
         if parts[0] == "jobschedules":
-            body = {**bodies.brief_schedule(shown), "id": parts[1]}
+            own = self._own_job(parts[1])
+            body = {**(bodies.scheduled(own) if own and not shown else bodies.brief_schedule(shown)), "id": parts[1]}
         else:
             body = {"poolInfo": {"poolId": "pool-1"}, **bodies.made_of(shown), "id": parts[1]}
         if any(pair.operation.startswith("list_job_prep") for pair in self.pairs):
-            body.setdefault("jobPreparationTask", {"commandLine": "/bin/true"})
+            named = re.search(r"/(jobprep\w*)\"", json.dumps([pair.response for pair in self.pairs]))
+            prepared = {"commandLine": "/bin/true", **({"id": named[1]} if named else {})}
+            body.setdefault("jobPreparationTask", prepared)
             body.setdefault("jobReleaseTask", {"commandLine": "/bin/true"})
         if name := bodies.pool_of(body):
             self.need(f"/pools/{name}")
@@ -133,13 +148,21 @@ class Seeds:
                         return entry
         return {}
 
+    def _own_job(self, schedule: str) -> Json:
+        """Return a job of a schedule as it is shown, where a group shows one."""
+        mine = f"<batch>/jobs/{schedule}:"
+        return next((e for pair in self.pairs for e in pair.items() if str(e.get("url", "")).startswith(mine)), {})
+
     def _node_shown(self) -> Json:
         shown = [e for pair in self.pairs for e in pair.items() if str(e.get("id", "")).startswith("node-")]
+        if not shown and any("/files/startup" in pair.path for pair in self.pairs):
+            return {"startTask": {"commandLine": "/bin/sh -c 'echo hello'", "waitForSuccess": True}}
         return shown[0] if shown else {}
 
     def _runs(self) -> bool:
         """Return whether a task must run for what was recorded: its files are asked for, or its preparation."""
         asked = ("list_subtasks", "reactivate_task", "list_job_preparation_and_release_task_status")
+        asked += ("list_pool_usage_metrics",)
         return any("/files" in pair.path or pair.operation in asked for pair in self.pairs)
 
     def _files(self) -> list[str]:

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from batchkit.local.arm import accounts, applications, discovery, keys, locations, parts, pools
-from batchkit.local.arm.calls import Handler
+from batchkit.local.arm.calls import Handler, Table
 from batchkit.local.arm.spelling import Spelling
 from batchkit.local.batch.state.state import log
 from batchkit.local.resources import access, image_routes, routes
@@ -49,10 +49,15 @@ _FRONT = {
 _METHODS = ["GET", "PUT", "PATCH", "DELETE", "POST", "HEAD"]
 
 
+def own_calls() -> Table:
+    """Return Batch's own calls as method, path and handler."""
+    rooms = (locations, accounts, keys, pools, applications, parts)
+    return [call for room in rooms for call in room.table()]
+
+
 def make_app(site: Site) -> Starlette:
     """Return the ASGI application of Resource Manager's calls."""
-    own = [*locations.table(), *accounts.table(), *keys.table(), *pools.table(), *applications.table(), *parts.table()]
-    calls = [*discovery.table(), *routes.table(), *own, *routes.general()]
+    calls = [*discovery.table(), *routes.table(), *own_calls(), *routes.general()]
     mounted = [Route(discovery.METADATA, _open(site, discovery.metadata), methods=["GET"])]
     mounted += [*image_routes.links(site), *(_route(site, *entry) for entry in calls)]
     mounted.append(Route("/{rest:path}", _guarded(site, unknown), methods=_METHODS))

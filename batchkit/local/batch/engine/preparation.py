@@ -12,9 +12,14 @@ from batchkit.local.wire.errors import exit_failure
 from batchkit.local.wire.formats import Json, stamp
 
 PREPARATION, RELEASE = "jobPreparationTask", "jobReleaseTask"
-_FOLDERS = {PREPARATION: "jobpreparation", RELEASE: "jobrelease"}
+_DEFAULT_IDS = {PREPARATION: "jobpreparation", RELEASE: "jobrelease"}
 AGAIN = 5.0  # seconds, by the service's clock, before a preparation that failed is tried again
 _RELEASE_TIME = "PT15M"
+
+
+def task_id(job: Job, kind: str) -> str:
+    """Return the id of a job's preparation or release task, which also names its folder on a node."""
+    return str((job.doc.get(kind) or {}).get("id") or _DEFAULT_IDS[kind])
 
 
 async def ready(state: State, pool: Pool, node: Node, job: Job) -> bool:
@@ -48,8 +53,8 @@ async def release(state: State, job: Job) -> None:
 
 
 async def _once(state: State, pool: Pool, node: Node, job: Job, kind: str, tries: int) -> bool:
-    body, name = job.doc[kind], job.doc[kind].get("id") or _FOLDERS[kind]
-    folder = task_folder(node, job.id, _FOLDERS[kind])
+    body, name = job.doc[kind], task_id(job, kind)
+    folder = task_folder(node, job.id, name)
     names = {"AZ_BATCH_JOB_ID": job.id, "AZ_BATCH_TASK_ID": name, **settings(body.get("environmentSettings"))}
     info: Json = {"startTime": stamp(), "state": "running", "taskRootDirectory": str(folder.relative_to(node.root))}
     info["taskRootDirectoryUrl"] = f"{node.doc['url']}/files/{info['taskRootDirectory']}"

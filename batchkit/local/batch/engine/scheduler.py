@@ -101,7 +101,7 @@ def _place(pool: Pool, node: Node, job: Job, task: Task) -> dict[str, str]:
 
 def _order(state: State, pool: Pool, node: Node, job: Job, task: Task) -> Order:
     folder = task_folder(node, job.id, task.id)
-    prepared = task_folder(node, job.id, "jobpreparation")
+    prepared = task_folder(node, job.id, preparation.task_id(job, preparation.PREPARATION))
     names = {
         "AZ_BATCH_JOB_ID": job.id,
         "AZ_BATCH_TASK_ID": task.id,

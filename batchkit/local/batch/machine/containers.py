@@ -74,6 +74,7 @@ class Container:
         engine: docker or podman.
         settings: the task's containerSettings.
         task: the task's folder.
+        prepared: the folder of the job's preparation task.
         node: the node's folder.
         root: the folder of all nodes, which labels the container.
         own_registry: whether the image comes from a registry that the pool reaches by its identity.
@@ -82,6 +83,7 @@ class Container:
     engine: str
     settings: Json
     task: Path
+    prepared: Path
     node: Path
     root: Path
     own_registry: bool
@@ -229,7 +231,7 @@ def _folder(container: Container, source: str) -> Path:
     if source == "Task":
         return container.task
     if source == "JobPrep":
-        return container.task.parent / "jobpreparation"
+        return container.prepared
     folder = container.node / _MOUNTS.get(source, source.lower())
     folder.mkdir(exist_ok=True)
     return folder

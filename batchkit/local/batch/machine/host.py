@@ -143,7 +143,8 @@ class Host:
         listed = [settings.get("registry"), *order.registries]
         ours = [str(r.get("registryServer")) for r in listed if r and r.get("identityReference")]
         own = any(str(settings["imageName"]).startswith(f"{server}/") for server in ours)
-        return containers.Container(engine, settings, order.folder, order.node, self._nodes, own)
+        prepared = Path(order.env.get("AZ_BATCH_JOB_PREP_DIR", order.folder.parent / "jobpreparation"))
+        return containers.Container(engine, settings, order.folder, prepared, order.node, self._nodes, own)
 
     def _deliver(self, order: Order, result: Result, stop: threading.Event) -> None:
         good = result.good
