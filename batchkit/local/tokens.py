@@ -21,6 +21,8 @@ STORAGE_AUDIENCE = "https://storage.azure.com/"
 REGISTRY_AUDIENCE = "https://containerregistry.azure.net/"
 AUDIENCES = (BATCH_AUDIENCE, ARM_AUDIENCE, OLD_ARM_AUDIENCE, STORAGE_AUDIENCE, REGISTRY_AUDIENCE)
 
+JOB = "batch_job"  # the claim that says which job a task's token is for
+
 PRINCIPAL = (
     "5d2f5c1e-9a52-4d8b-8c43-6b8f1f0f3a77"  # whoever uses the local Azure, at every start: roles are given to it
 )
@@ -60,8 +62,12 @@ class Tokens:
         audience: str,
         lifetime: timedelta = timedelta(hours=24),
         client_id: str = "local",
+        job: str = "",
     ) -> str:
-        """Return a JWT for `audience`, valid from now for `lifetime` (real time, whatever --speed says)."""
+        """Return a JWT for `audience`, valid from now for `lifetime` (real time, whatever --speed says).
+
+        With `job` it opens nothing but that job: the token that a task is given.
+        """
         now = int(time.time())
         claims = {
             "iss": f"{_ISSUERS}{self.tenant_id}/",
@@ -74,7 +80,7 @@ class Tokens:
             "nbf": now - 5,
             "exp": now + int(lifetime.total_seconds()),
         }
-        return jwt.encode(claims, self.secret, algorithm=_ALGORITHM)
+        return jwt.encode(claims | ({JOB: job} if job else {}), self.secret, algorithm=_ALGORITHM)
 
     def verify(self, authorization: str | None, audience: str) -> dict[str, object]:
         """Return the claims of an Authorization header's bearer token.

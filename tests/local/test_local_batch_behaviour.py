@@ -308,3 +308,22 @@ def test_task_folders_go_when_their_retention_is_over(azure: Azure) -> None:
     wait_for(cleaned)
     assert azure.text("short", "2") == "2\n"
     gone(azure, "short")
+
+
+def test_a_task_of_an_older_version_gets_a_token_that_opens_its_own_job_alone(azure: Azure) -> None:
+    azure.pool("owned")
+    for job in ("own", "other"):
+        azure.job(job, "owned")
+    look = "import os; print(os.environ['AZ_BATCH_AUTHENTICATION_TOKEN'])"
+    body = {"commandLine": f'python -c "{look}"', "authenticationTokenSettings": {"access": ["job"]}}
+    old = "/jobs/own/tasks?api-version=2024-02-01.19.0"
+    assert azure.send("POST", old, json={"id": "asks", **body}).status_code == 201
+    newest = azure.send("POST", "/jobs/own/tasks?api-version=2025-06-01", json={"id": "late", **body})
+    assert newest.status_code == 400  # it left the API
+    azure.ended("own", "asks")
+    own = {"Authorization": f"Bearer {azure.text('own', 'asks').strip()}"}
+    version = "api-version=2024-02-01.19.0"
+    assert azure.get(f"/jobs/own/tasks?{version}", own).status_code == 200
+    for path in ("/jobs/other/tasks", "/jobs/other", "/jobs", "/pools"):
+        assert azure.get(f"{path}?{version}", own).status_code == 403
+    gone(azure, "owned")

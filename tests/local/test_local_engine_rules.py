@@ -490,7 +490,7 @@ def test_nodes_boot_reboot_and_come_back(tmp_path: Path) -> None:
             await clock.sleep(1)
             seen += [node.state] if seen[-1] != node.state else []
         assert seen == ["creating", "starting", "waitingforstarttask", "idle"]
-        assert 180 + 30 <= (clock.now() - booting).total_seconds() <= 300 + 31
+        assert 72 + 30 <= (clock.now() - booting).total_seconds() <= 178 + 31
         job = engine.job()
         engine.add(job, "1", "1000")
         await engine.until(lambda: job.runs)

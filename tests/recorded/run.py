@@ -26,7 +26,7 @@ COUNTS = Path(__file__).parents[2] / "batchkit/local/recorded.json"  # COVERAGE.
 
 
 def main(words: list[str]) -> int:
-    """Replay what is asked for, print the report, keep its counts; 1 when a difference is left that nothing explains."""
+    """Replay what is asked for, print the report, keep its counts; 1 when a difference is left unexplained."""
     options = _options(words)
     report = Report(Known())
     service = Service()

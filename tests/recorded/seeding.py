@@ -161,8 +161,8 @@ class Seeds:
 
     def _runs(self) -> bool:
         """Return whether a task must run for what was recorded: its files are asked for, or its preparation."""
-        asked = ("list_subtasks", "reactivate_task", "list_job_preparation_and_release_task_status")
-        asked += ("list_pool_usage_metrics",)
+        asked = {"list_subtasks", "reactivate_task", "list_job_preparation_and_release_task_status"}
+        asked.add("list_pool_usage_metrics")
         return any("/files" in pair.path or pair.operation in asked for pair in self.pairs)
 
     def _files(self) -> list[str]:

@@ -101,7 +101,7 @@ def gate(state: State, request: Request, name: str) -> None:
     _check_version(request.query_params.get("api-version"))
     if name:
         _check_query(request, name)
-        check_role(state, name, claims)
+        check_role(state, name, claims, request.path_params.get("jobId"))
 
 
 def check_host(state: State, request: Request) -> None:

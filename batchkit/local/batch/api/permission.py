@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from batchkit.local.batch.api.call import OPERATIONS
 from batchkit.local.batch.state.state import State
+from batchkit.local.tokens import JOB
 from batchkit.local.wire.errors import error
 from batchkit.local.wire.formats import Json
 
@@ -11,13 +12,20 @@ _VERBS = {"GET": "read", "HEAD": "read", "DELETE": "delete"}
 _ACCOUNT = "Microsoft.Batch/batchAccounts"
 
 
-def check_role(state: State, operation: str, claims: Json) -> None:
+def check_role(state: State, operation: str, claims: Json, job: str | None) -> None:
     """Check that the caller may do what a call asks; a caller with the account's key may do all.
+
+    A task's own token opens the job that the task is of, and nothing else.
 
     Raises:
         BatchError: InsufficientAccountPermissions, 403.
     """
     action, data = _action(OPERATIONS[operation])
+    if JOB in claims:
+        if str(claims[JOB]).lower() != str(job).lower():
+            text = f"The token of a task of job {claims[JOB]} opens that job alone."
+            raise error("InsufficientAccountPermissions", text, Operation=operation, Action=action)
+        return
     if claims and not state.subscription.may_call(str(claims["oid"]), action, data):
         text = f"The caller has no role that allows '{action}' on this account, or it has not spread yet."
         raise error("InsufficientAccountPermissions", text, Operation=operation, Action=action)

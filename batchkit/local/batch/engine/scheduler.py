@@ -18,6 +18,7 @@ from batchkit.local.batch.state.model import Job, Node, Pool, Run
 from batchkit.local.batch.state.orders import Order, Result
 from batchkit.local.batch.state.state import State, log
 from batchkit.local.batch.state.store import Task
+from batchkit.local.tokens import BATCH_AUDIENCE
 from batchkit.local.wire.errors import failure
 
 UNLIMITED_RETRIES = -1
@@ -99,6 +100,13 @@ def _place(pool: Pool, node: Node, job: Job, task: Task) -> dict[str, str]:
     }
 
 
+def _own_token(state: State, job: Job, task: Task) -> dict[str, str]:
+    """Return the token with which a task may call Batch on its own job, if it asked for one (before 2024-07-01)."""
+    if "job" not in ((task.doc.get("authenticationTokenSettings") or {}).get("access") or []):
+        return {}
+    return {"AZ_BATCH_AUTHENTICATION_TOKEN": state.config.tokens.issue(BATCH_AUDIENCE, job=job.id)}
+
+
 def _order(state: State, pool: Pool, node: Node, job: Job, task: Task) -> Order:
     folder = task_folder(node, job.id, task.id)
     prepared = task_folder(node, job.id, preparation.task_id(job, preparation.PREPARATION))
@@ -107,6 +115,7 @@ def _order(state: State, pool: Pool, node: Node, job: Job, task: Task) -> Order:
         "AZ_BATCH_TASK_ID": task.id,
         "AZ_BATCH_JOB_PREP_DIR": str(prepared),
         "AZ_BATCH_JOB_PREP_WORKING_DIR": str(prepared / "wd"),
+        **_own_token(state, job, task),
         **settings(job.doc.get("commonEnvironmentSettings"), task.doc.get("environmentSettings")),
     }
     made = order(state, pool, node, folder, task.doc, names, f"{job.id}/{task.id}")
