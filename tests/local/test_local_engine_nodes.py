@@ -171,6 +171,10 @@ def test_a_subnet_is_there_or_its_network_is(tmp_path: Path) -> None:
         with pytest.raises(BatchError) as caught:
             network.check_references(engine.state, {"networkConfiguration": {"subnetId": "/vnets/c/subnets/s"}}, NEWEST)
         assert caught.value.values["PropertyName"] == "subnetId"
+        foreign = "/subscriptions/5d2f5c1e-9a52-4d8b-8c43-6b8f1f0f3a77/vnets/a/subnets/s"
+        with pytest.raises(BatchError) as caught:
+            network.check_references(engine.state, {"networkConfiguration": {"subnetId": foreign}}, NEWEST)
+        assert "different subscription" in str(caught.value.values)
 
     play(tmp_path, story)
 

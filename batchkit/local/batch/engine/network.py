@@ -5,6 +5,8 @@ No machine listens at any of these addresses: a node here is a folder.
 
 from __future__ import annotations
 
+import re
+
 from batchkit.local.batch.engine.images import check_image
 from batchkit.local.batch.state.model import Pool
 from batchkit.local.batch.state.state import State
@@ -12,6 +14,12 @@ from batchkit.local.wire.errors import bad_value
 from batchkit.local.wire.formats import Json
 
 FIRST_PORT = 50000
+OWN = "00000000-0000-0000-0000-000000000000"  # the subscription of the local account
+_SUBSCRIPTION = re.compile(r"/subscriptions/([^/]+)/", re.IGNORECASE)
+_ELSEWHERE = (
+    "The specified subnetId is in a different subscription and cannot be used with the current Batch account in "
+    f"subscription {OWN}"
+)
 _SSH, _RDP = ("SSHRule", 22), ("RDPRule", 3389)
 
 
@@ -76,4 +84,5 @@ def check_references(state: State, doc: Json, version: str) -> None:
     subnet = (doc.get("networkConfiguration") or {}).get("subnetId")
     network = str(subnet).lower().partition("/subnets/")[0]
     if subnet is not None and not state.subscription.has(str(subnet)) and not state.subscription.has(network):
-        raise bad_value("subnetId", subnet, "There is no such subnet.")
+        foreign = _SUBSCRIPTION.match(str(subnet))
+        raise bad_value("subnetId", subnet, _ELSEWHERE if foreign and foreign[1] != OWN else "There is no such subnet.")
