@@ -10,9 +10,11 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
+from azure.batch import models
+from azure.core.exceptions import ResourceNotFoundError
 
 from batchkit import health
 from batchkit.autoscale import formulas
@@ -35,6 +37,7 @@ class PoolSpec:
     spot_nodes: int = 0  # so many of them, the last to come, are Spot: cheaper, and taken away at times
     tasks_per_node: int = 3
     slots_per_node: int = 1
+    version: str = "latest"  # of the host image; pinned by the settings, since a bad `latest` has failed nodes
     publisher: str = "microsoft-dsvm"
     offer: str = "ubuntu-hpc"
     sku: str = "2404"
@@ -54,18 +57,18 @@ def spec(session: Session, **changes: Any) -> PoolSpec:
     """The pool that the settings describe; `changes` are fields of `PoolSpec`."""
     azure = session.settings.azure
     fields: dict[str, Any] = {
-        "vm_size": azure.batch.vm_size,
         "image": azure.acr.image,
         "identity": azure.batch.managed_identity_id,
         "registry": azure.acr.login_server,
     }
-    chosen = {} if {"publisher", "offer", "sku"} <= changes.keys() else machines.choose(session)
+    own = {"vm_size", "publisher", "offer", "sku", "node_agent"} <= changes.keys()
+    chosen: dict[str, Any] = {} if own else machines.chosen(session)
     fields["subnet"] = azure.batch.model_dump().get("subnet_id") or ""
     return PoolSpec(**(fields | chosen | changes))
 
 
 def ensure(session: Session, spec: PoolSpec, keep_warm_minutes: float = 0) -> str:
-    """Create the pool, or bring the formula of an existing one up to date, and return its id.
+    """Create the pool, or bring the formula of an existing one up to date (and nothing else), and return its id.
 
     The pool scales itself from zero to `spec.max_nodes`, one node for `spec.tasks_per_node` pending tasks,
     and back to zero when idle; `keep_warm_minutes` keeps one node until that long from now.
@@ -73,11 +76,47 @@ def ensure(session: Session, spec: PoolSpec, keep_warm_minutes: float = 0) -> st
     """
     azure = session.settings.azure
     pool_id = f"{azure.batch.pool_id}-{spec.fingerprint}"
-    with explain(f"create the pool {pool_id}"):
-        session.arm.pool.create(
-            azure.resource_group, azure.batch.account_name, pool_id, body(spec, _warm_until(keep_warm_minutes))
-        )
+    place = (azure.resource_group, azure.batch.account_name, pool_id)
+    wanted = body(spec, _warm_until(keep_warm_minutes))
+    if _exists(session, pool_id):
+        scale = {"properties": {"scaleSettings": wanted["properties"]["scaleSettings"]}}
+        with explain(f"change the formula of the pool {pool_id}"):
+            session.arm.pool.update(*place, cast(Any, scale))
+    else:
+        with explain(f"create the pool {pool_id}"):
+            session.arm.pool.create(*place, cast(Any, wanted))
     return pool_id
+
+
+def _exists(session: Session, pool_id: str) -> bool:
+    azure = session.settings.azure
+    try:
+        with explain(f"read the pool {pool_id}"):
+            session.arm.pool.get(azure.resource_group, azure.batch.account_name, pool_id)
+    except ServiceError as error:
+        if isinstance(error.__cause__, ResourceNotFoundError):
+            return False
+        raise
+    return True
+
+
+def mend(session: Session, pool_id: str) -> str:
+    """Enable the autoscaling of a pool again with the formula that it has, and say what was done.
+
+    After quota or sample errors the service can stop looking at a formula until it is enabled again (production
+    facts of pools). Raises ServiceError when the pool has no formula, or Azure refuses.
+    """
+    with explain(f"read the pool {pool_id}"):
+        pool = session.batch.get_pool(pool_id)
+    if not pool.auto_scale_formula:
+        raise ServiceError(f"The pool {pool_id} scales by no formula: run notebook 01, or `batchkit pool create`.")
+    options = models.BatchPoolEnableAutoScaleOptions(
+        auto_scale_formula=pool.auto_scale_formula, auto_scale_evaluation_interval=pool.auto_scale_evaluation_interval
+    )
+    with explain(f"enable the autoscaling of {pool_id} again"):
+        session.batch.disable_pool_auto_scale(pool_id)
+        session.batch.enable_pool_auto_scale(pool_id, options)
+    return f"The autoscaling of {pool_id} is enabled again; its formula is looked at now, and then every interval."
 
 
 def body(spec: PoolSpec, keep_warm_until: datetime | None = None) -> dict[str, Any]:
@@ -124,6 +163,7 @@ def describe(session: Session, pool_id: str) -> pd.Series[Any]:
             "pool": pool.id,
             "state": word(pool.allocation_state),
             "machine": pool.vm_size,
+            "host image": _host_image(pool),
             "nodes now": f"{pool.current_dedicated_nodes} dedicated, {pool.current_low_priority_nodes} spot",
             "task slots a node": pool.task_slots_per_node,
             "evaluated every": str(pool.auto_scale_evaluation_interval),
@@ -137,6 +177,12 @@ def formula(session: Session, pool_id: str) -> str:
     """The formula that the pool scales by now."""
     with explain(f"read the pool {pool_id}"):
         return str(session.batch.get_pool(pool_id).auto_scale_formula or "")
+
+
+def _host_image(pool: Any) -> str:
+    machine = pool.virtual_machine_configuration
+    reference = machine.image_reference if machine else None
+    return f"{reference.offer} {reference.sku}, version {reference.version}" if reference else "of its own"
 
 
 def nodes(session: Session, pool_id: str) -> pd.DataFrame:
@@ -177,7 +223,7 @@ def _machine(spec: PoolSpec) -> dict[str, Any]:
     disk = {"osDisk": {"diskSizeGB": spec.os_disk_gb}} if spec.os_disk_gb else {}
     return {
         **disk,
-        "imageReference": {"publisher": spec.publisher, "offer": spec.offer, "sku": spec.sku, "version": "latest"},
+        "imageReference": {"publisher": spec.publisher, "offer": spec.offer, "sku": spec.sku, "version": spec.version},
         "nodeAgentSkuId": spec.node_agent,
         "containerConfiguration": {
             "type": "DockerCompatible",

@@ -62,7 +62,13 @@ class Batch(_Section):
     account_url: str
     managed_identity_id: str
     pool_id: str = "json-processor-pool"
-    vm_size: str = "Standard_D2s_v5"
+    vm_size: str | tuple[str, ...] = ("Standard_D2ds_v5", "Standard_D2ads_v5")
+    machine: dict[str, str] = {}  # what `provision apply` chose: size, host image and its version, the same for all
+
+    @property
+    def vm_sizes(self) -> tuple[str, ...]:
+        """The sizes that nodes may have, the most wanted first; they have a disk of their own beside the system's."""
+        return (self.vm_size,) if isinstance(self.vm_size, str) else self.vm_size
 
 
 class Azure(_Section):

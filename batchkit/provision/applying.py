@@ -24,7 +24,7 @@ from tenacity import (
 )
 
 from batchkit.errors import ServiceError, code_of, explain
-from batchkit.provision import image, planning
+from batchkit.provision import image, machines, planning, quota
 from batchkit.provision.targets import TAG, Target, write
 from batchkit.session import Session
 
@@ -46,12 +46,16 @@ def apply(target: Target, worker: Path | None = image.WORKER, tell: Tell = print
     planned = planning.changes(target)
     _refuse_strangers(target, planned)
     wanted = [change for change in planned if change["plan"] in ("create", "change")]
+    for change in wanted:
+        _drop_stale_role(target, change, tell)
     tell(f"{len(wanted)} of {len(planned)} to make or change" if wanted else "nothing to change")
     azure = _deploy(target, tell) if wanted else outputs(target) or _deploy(target, tell)
     session = target.with_learnt(azure)
     write(target, session)
-    wait_for_roles(session, tell)
+    _reach(target, session, tell)
     _stop_at_quota(target, session, tell)
+    session = _with_machine(session, tell)
+    write(target, session)
     return _with_image(target, session, worker, tell) if worker is not None else session
 
 
@@ -90,11 +94,22 @@ def _refuse_strangers(target: Target, planned: list[dict[str, Any]]) -> None:
             )
 
 
+def _drop_stale_role(target: Target, change: dict[str, Any], tell: Tell) -> None:
+    """Delete an assignment whose principal is another now, as after an identity was made anew: none can be changed."""
+    if change["kind"] != "role" or change["plan"] != "change":
+        return
+    tell(f"taking away the role {change['name']} {change['note']}: it was of an identity that is gone")
+    with explain(f"delete the role assignment {change['name']}"):
+        target.resources.resources.begin_delete_by_id(
+            change["id"], api_version=target.versions()["microsoft.authorization/roleassignments"]
+        ).wait()
+
+
 def outputs(target: Target) -> dict[str, Any] | None:
     """What the last deployment learnt; None when there was none, or it did not succeed."""
     try:
         with explain("read the deployment"):
-            found = target.deployments.deployments.get_at_subscription_scope(target.name).properties
+            found = target.deployments.deployments.get_at_scope(target.scope, target.name).properties
     except ServiceError as error:
         if getattr(error.__cause__, "status_code", 0) == 404:
             return None
@@ -106,12 +121,12 @@ def _deploy(target: Target, tell: Tell, **changes: Any) -> dict[str, Any]:
     calls, body, told = target.deployments.deployments, target.body(**changes), set[str]()
     with explain(f"deploy {target.name}"):
         try:
-            calls.begin_create_or_update_at_subscription_scope(target.name, body, polling=False)
+            calls.begin_create_or_update_at_scope(target.scope, target.name, body, polling=False)
         except HttpResponseError as error:
             if code_of(error) != "DeploymentActive":
                 raise
             tell("an earlier deployment still runs: waiting for it")
-        while (state := calls.get_at_subscription_scope(target.name).properties).provisioning_state in _GOING:
+        while (state := calls.get_at_scope(target.scope, target.name).properties).provisioning_state in _GOING:
             _tell_progress(target, told, tell)
             time.sleep(target.pause)
         _tell_progress(target, told, tell)
@@ -131,9 +146,9 @@ def _reasons(error: Any) -> str:
 
 def _tell_progress(target: Target, told: set[str], tell: Tell) -> None:
     calls = target.deployments.deployment_operations
-    listed = [*calls.list_at_subscription_scope(target.name)]
+    listed = [*calls.list_at_scope(target.scope, target.name)]
     with suppress(HttpResponseError):  # the group itself may still be in the making
-        listed += calls.list(target.group, target.name)
+        listed += [] if target.by_group else calls.list(target.group, target.name)
     for operation in listed:
         found = operation.properties
         if found.target_resource is None or found.provisioning_state == "Running" or operation.operation_id in told:
@@ -141,6 +156,16 @@ def _tell_progress(target: Target, told: set[str], tell: Tell) -> None:
         told.add(operation.operation_id)
         kind = str(found.target_resource.resource_type).rsplit("/", 1)[-1]
         tell(f"{found.provisioning_state.lower():10} {kind:24} {found.target_resource.resource_name}")
+
+
+def _reach(target: Target, session: Session, tell: Tell) -> None:
+    """Wait until the data planes answer; a private form's do so inside its network alone, which is no failure."""
+    try:
+        wait_for_roles(session, tell)
+    except ServiceError as error:
+        if not (target.private and OUTSIDE in str(error)):
+            raise
+        tell("the doors are closed: pools and jobs are made from inside the private network")
 
 
 def wait_for_roles(session: Session, tell: Tell = print) -> None:
@@ -194,12 +219,29 @@ class _Once:
 
 
 def _stop_at_quota(target: Target, session: Session, tell: Tell) -> None:
-    found = planning.fits(target, session.settings.azure.batch.account_name)
-    assert found is not None
-    nodes, cores, family = found
-    if not nodes:
-        raise ServiceError(f"The quota lets no node run: {planning.request(target, cores, family)}. Then apply again.")
-    if nodes < planning.NODES:
-        tell(
-            f"the quota lets {nodes} nodes run at once; for {planning.NODES}, {planning.request(target, cores, family)}"
-        )
+    found = quota.sizes(session, str(target.parameters["location"]))
+    best = quota.best(found or [])
+    wants = "; ".join(best.wants(str(target.parameters["location"])))
+    if not (best.nodes and best.pools):
+        raise ServiceError(f"The quota lets no node run: {wants}. Then apply again.")
+    if wants:
+        tell(f"the quota lets {best.nodes} nodes of {best.name} run at once; for {quota.NODES}, {wants}")
+    if best.spot < quota.NODES:
+        tell(best.spot_note)
+
+
+def _with_machine(session: Session, tell: Tell) -> Session:
+    """Choose what a node is, once: the settings keep it, and everybody has the same pool by it."""
+    azure = session.settings.azure
+    kept = azure.batch.machine
+    try:
+        machine = kept if kept and kept.get("version") != machines.LATEST else machines.chosen(session)
+    except ServiceError as error:
+        if getattr(error.__cause__, "status_code", 0) != 403:
+            raise
+        tell("which image nodes get is chosen by whoever makes the pool: you may not see the account's list from here")
+        return session
+    if machine != kept:
+        tell(f"nodes are {machine['vm_size']} of {machine['offer']} {machine['sku']}, version {machine['version']}")
+    batch = azure.batch.model_copy(update={"machine": machine})
+    return Session(session.settings.model_copy(update={"azure": azure.model_copy(update={"batch": batch})}))

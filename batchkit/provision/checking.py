@@ -13,7 +13,7 @@ from azure.batch import models
 
 from batchkit import pools
 from batchkit.errors import ServiceError, explain
-from batchkit.provision import planning
+from batchkit.provision import planning, quota
 from batchkit.provision.applying import outputs
 from batchkit.provision.targets import Target
 from batchkit.session import Session
@@ -32,7 +32,7 @@ SETTINGS: tuple[tuple[str, str, Any], ...] = (
     ("batch", "autoStorage.authenticationMode", "BatchAccountManagedIdentity"),
 )
 _TASK_ADVICE = {
-    "BlobAccessDenied": "give the nodes' identity the role Storage Blob Data Contributor",
+    "BlobAccessDenied": "give the nodes' identity the role Storage Blob Data Reader on the input container",
     "FileUploadAccessDenied": "give the nodes' identity the role Storage Blob Data Contributor",
     "ContainerInvalidImage": "give the nodes' identity the role AcrPull, and build the image",
 }
@@ -88,12 +88,17 @@ def _settings(target: Target, azure: dict[str, Any]) -> Iterator[Line]:
 
 def _quota(target: Target, session: Session) -> Iterator[Line]:
     try:
-        found = planning.fits(target, session.settings.azure.batch.account_name)
+        found = planning.sizes(Target(session, target.parameters, target.config))
     except ServiceError as error:
         yield "quota", str(error)
         return
-    nodes, cores, family = found or (0, 0, "")
-    yield f"quota: {nodes} of {planning.NODES} nodes", PASS if nodes else planning.request(target, cores, family)
+    if found is None:
+        yield "quota", f"there is no Batch account: {AGAIN}"
+        return
+    best = quota.best(found)
+    enough = best.nodes and best.pools
+    title = f"quota: {best.nodes} of {quota.NODES} nodes of {best.name}"
+    yield title, PASS if enough else "; ".join(best.wants(str(target.parameters["location"])))
 
 
 def journey(session: Session, minutes: float = 25) -> Iterator[Line]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from azure.core.exceptions import HttpResponseError
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_fixed
 
 from batchkit.errors import ServiceError, explain
@@ -27,7 +27,7 @@ def destroy(target: Target, name: str, tell: Callable[[str], None] = print) -> N
     """
     if name != target.group:
         raise ServiceError(f"Nothing was deleted: '{name}' is not the resource group's name, {target.group}.")
-    if not _deployed(target):
+    if not (_deployed(target) or _tagged(target)):
         tell(f"{target.name} was never deployed, or is gone already")
         return
     mine = [change for change in planning.changes(target) if change["plan"] in ("change", "no change")]
@@ -36,9 +36,9 @@ def destroy(target: Target, name: str, tell: Callable[[str], None] = print) -> N
             tell(f"deleting {change['kind']} {change['name']}")
             _delete(target, change["id"], change["type"])
     _delete_group(target, tell)
-    with explain("forget the deployment"):
-        target.deployments.deployments.begin_delete_at_subscription_scope(
-            target.name, polling_interval=target.pause
+    with explain("forget the deployment"), suppress(ResourceNotFoundError):
+        target.deployments.deployments.begin_delete_at_scope(
+            target.scope, target.name, polling_interval=target.pause
         ).wait()
     tell("nothing of it is left")
 
@@ -46,12 +46,22 @@ def destroy(target: Target, name: str, tell: Callable[[str], None] = print) -> N
 def _deployed(target: Target) -> bool:
     with explain("read the deployment"):
         try:
-            target.deployments.deployments.get_at_subscription_scope(target.name)
+            target.deployments.deployments.get_at_scope(target.scope, target.name)
         except HttpResponseError as error:
             if error.status_code == 404:
                 return False
             raise
     return True
+
+
+def _tagged(target: Target) -> bool:
+    """Whether anything in the group carries our tag: the record of the deployment may be gone, as after 800 others."""
+    try:
+        return any((resource.tags or {}).get(TAG) == target.prefix for resource in _in_group(target))
+    except ServiceError as error:
+        if isinstance(error.__cause__, ResourceNotFoundError):
+            return False
+        raise
 
 
 def _ours(target: Target, change: dict[str, Any]) -> bool:

@@ -15,7 +15,7 @@ from azure.core.exceptions import ServiceRequestError
 
 from batchkit import session as sessions
 from batchkit.errors import BatchkitError, ServiceError, code_of, explain
-from batchkit.provision import machines, planning
+from batchkit.provision import machines, planning, quota
 from batchkit.provision.applying import CLOSED, OUTSIDE
 from batchkit.provision.targets import ARM_SCOPE, target
 from batchkit.session import Session
@@ -83,11 +83,11 @@ def _permission(session: Session) -> Iterator[str]:
 
 def _quota(_session: Session) -> Iterator[str]:
     wanted = target()
-    found = planning.fits(wanted, wanted.session.settings.azure.batch.account_name)
+    found = planning.sizes(wanted)
     if found is None:
         yield "there is no Batch account yet: run `batchkit provision plan`, then apply"
-    elif not found[0]:
-        yield planning.request(wanted, found[1], found[2])
+    elif not ((best := quota.best(found)).nodes and best.pools):
+        yield from best.wants(str(wanted.parameters["location"]))
 
 
 def _names(_session: Session) -> Iterator[str]:
@@ -96,7 +96,7 @@ def _names(_session: Session) -> Iterator[str]:
         return  # nothing was ever deployed to this subscription: there is nothing to check names against
     calls = wanted.deployments.deployments
     with explain("have the template checked, names included"):
-        calls.begin_validate_at_subscription_scope(wanted.name, wanted.body(), polling_interval=wanted.pause).result()
+        calls.begin_validate_at_scope(wanted.scope, wanted.name, wanted.body(), polling_interval=wanted.pause).result()
     yield from ()
 
 
@@ -105,9 +105,12 @@ def _support(session: Session) -> Iterator[str]:
     for pool in _pools(session):
         machine = pool.virtual_machine_configuration
         entry = known.get(_image(machine.image_reference))
-        if entry is None or not machines.fits(entry):
+        if entry is None or not (machines.fits(entry) or machines.fits(entry, arm=True)):
             name = " ".join(_image(machine.image_reference))
-            yield f"{pool.id} is made of {name}, whose support ends: run notebook 01 again, which makes a new pool"
+            yield (
+                f"{pool.id} is made of {name}, whose support ends: take azure.batch.machine out of the settings, "
+                "and run notebook 01 again, which makes a new pool"
+            )
 
 
 def _image(reference: Any) -> tuple[str, str, str]:

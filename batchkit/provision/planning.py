@@ -8,15 +8,16 @@ from typing import Any
 import pandas as pd
 
 from batchkit.errors import ServiceError, explain
+from batchkit.provision import quota
 from batchkit.provision.targets import Target
 
-NODES = 10
 PROVIDERS = ("Microsoft.Batch", "Microsoft.ContainerRegistry", "Microsoft.ManagedIdentity", "Microsoft.Storage")
 # US dollars a month that are due even when nothing runs; list prices, rounded, to be looked up before relying on them.
 _REGISTRY = {"Basic": 5, "Standard": 20, "Premium": 50}
 _PRIVATE, _NAT = 4 * 7 + 3 * 0.5, 33 + 4
 ROLES = {
     "ba92f5b4-2d11-453d-a403-e96b0029c9fe": "Storage Blob Data Contributor",
+    "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1": "Storage Blob Data Reader",
     "7f951dda-4ed3-4680-a7ca-43fe172d538d": "AcrPull",
     "b24988ac-6180-42a0-ab88-20f7382dd24c": "Contributor",
     "f58310d9-a9f6-439a-9e8d-f62e7b41a168": "Role Based Access Control Administrator",
@@ -34,7 +35,7 @@ def plan(target: Target) -> pd.DataFrame:
     """
     rows = [(c["kind"], c["name"], c["plan"], c["note"]) for c in changes(target)]
     rows += [("provider", name, "register", "once for the subscription") for name in unregistered(target)]
-    rows.append(("quota", target.session.settings.azure.batch.vm_size, *_quota_row(target)))
+    rows += list(_quota_rows(target))
     rows += [
         ("price", name, f"{dollars:g} USD a month", "due even when nothing runs") for name, dollars in floor(target)
     ]
@@ -46,10 +47,12 @@ def changes(target: Target) -> list[dict[str, Any]]:
 
     Raises ServiceError when Azure refuses the template or cannot be reached.
     """
+    calls, body = target.deployments.deployments, target.body()
     with explain("ask what would change"):
-        poller = target.deployments.deployments.begin_what_if_at_subscription_scope(
-            target.name, target.body(), polling_interval=target.pause
-        )
+        if target.by_group:
+            poller = calls.begin_what_if(target.group, target.name, body, polling_interval=target.pause)
+        else:
+            poller = calls.begin_what_if_at_subscription_scope(target.name, body, polling_interval=target.pause)
         result = poller.result()
     if result.error is not None:
         raise ServiceError(f"Azure refuses the template: {result.error.code}: {result.error.message}")
@@ -83,7 +86,9 @@ def _place(resource_id: str) -> str:
 
 
 def unregistered(target: Target) -> Iterator[str]:
-    """The resource providers that the subscription has yet to register."""
+    """The resource providers that the subscription has yet to register; one who sees the group alone sees none."""
+    if target.by_group:
+        return
     network = ["Microsoft.Network"] if target.private else []
     logs = ["Microsoft.Insights"] if target.parameters.get("logAnalyticsWorkspaceId") else []
     for name in [*PROVIDERS, *network, *logs]:
@@ -92,48 +97,31 @@ def unregistered(target: Target) -> Iterator[str]:
                 yield name
 
 
-def _quota_row(target: Target) -> tuple[str, str]:
-    account = target.session.settings.azure.batch.account_name
-    found = fits(target, account) if account else None
+def _quota_rows(target: Target) -> Iterator[tuple[str, str, str, str]]:
+    found = sizes(target)
     if found is None:
-        return (
-            "not known yet",
-            f"read once the account exists; a new one often has 0 to 20 cores, {NODES} nodes need more",
+        text = f"read once the account exists; a new one often has 0 to 20 cores, {quota.NODES} nodes need more"
+        yield "quota", target.session.settings.azure.batch.vm_sizes[0], "not known yet", text
+        return
+    taken = quota.best(found)
+    for size in found:
+        note = "; ".join(size.wants(target.parameters["location"])) or "enough"
+        plan = f"{size.nodes} of {quota.NODES} nodes, {size.pools} pools"
+        yield "quota", size.name, plan, note if size is taken else f"{note} (taken: {taken.name})"
+        yield (
+            "quota",
+            f"{size.name}, Spot",
+            f"{size.spot} of {quota.NODES} nodes",
+            "its own quota, needed for Spot only",
         )
-    nodes, need, family = found
-    return f"{nodes} of {NODES} nodes", "enough" if nodes >= NODES else request(target, need, family)
 
 
-def fits(target: Target, account: str) -> tuple[int, int, str] | None:
-    """How many nodes the account's quota lets run, the cores that all need, their family; None without an account."""
-    azure = target.session.settings.azure
-    try:
-        with explain("read the account's quota"):
-            arm: Any = target.session.arm
-            found = arm.batch_account.get(target.group, account).properties
-            sizes = list(arm.location.list_supported_virtual_machine_skus(target.parameters["location"]))
-    except ServiceError as error:
-        if getattr(error.__cause__, "status_code", 0) == 404:
-            return None
-        raise
-    size = next((s for s in sizes if s.name.lower() == azure.batch.vm_size.lower()), None)
-    if size is None:
-        raise ServiceError(
-            f"Batch does not offer {azure.batch.vm_size} in {target.parameters['location']}: take another."
-        )
-    cores = next(int(c.value) for c in size.capabilities if c.name == "vCPUs")
-    family = next((q.core_quota for q in found.dedicated_core_quota_per_vm_family or []
-                   if q.name.lower() == size.family_name.lower()), 0)  # fmt: skip
-    enforced = found.dedicated_core_quota_per_vm_family_enforced
-    quota = min(found.dedicated_core_quota, family) if enforced else found.dedicated_core_quota
-    return min(NODES, quota // cores), NODES * cores, size.family_name
-
-
-def request(target: Target, cores: int, family: str) -> str:
-    """The request to make when the quota does not do."""
-    where = target.parameters["location"]
-    return (f"ask for {cores} dedicated cores of {family} in {where}: portal, the Batch account, Quotas, "
-            "Request quota increase (minutes to two working days)")  # fmt: skip
+def sizes(target: Target) -> list[quota.Size] | None:
+    """The wanted sizes with what the account's quotas let run; None while there is no account."""
+    account = target.session.settings.azure.batch.account_name
+    if not account:
+        return None
+    return quota.sizes(target.session, str(target.parameters["location"]), account, target.group)
 
 
 def floor(target: Target) -> Iterator[tuple[str, float]]:

@@ -82,20 +82,54 @@ class Target:
         return self._client(DeploymentsMgmtClient)
 
     @cached_property
+    def by_group(self) -> bool:
+        """Whether whoever runs this may deploy to the group alone, as a Contributor of the group and of no more."""
+        body = self._described(self.template, self._values())
+        try:
+            with explain("ask what may be deployed"):
+                calls = self.deployments.deployments
+                calls.begin_validate_at_subscription_scope(self.name, body, polling_interval=self.pause).result()
+        except ServiceError as error:
+            return getattr(error.__cause__, "status_code", 0) == 403
+        return False
+
+    @property
+    def scope(self) -> str:
+        """Where the deployment is: the subscription, or the group for one who may deploy there alone."""
+        whole = f"subscriptions/{self.subscription}"
+        return f"{whole}/resourceGroups/{self.group}" if self.by_group else whole
+
+    @cached_property
     def builds(self) -> Any:
         """The registry's image builds."""
         return self._client(ContainerRegistryTasksMgmtClient)
 
     def body(self, **changes: Any) -> dict[str, Any]:
         """The deployment as Resource Manager takes it; whoever runs this is an operator unless others are named."""
+        values = self._values(**changes)
+        if not self.by_group:
+            return self._described(self.template, values)
+        inner: dict[str, Any] = self.template["resources"][1]["properties"]["template"]
+        usual = {
+            name: entry["defaultValue"]
+            for name, entry in self.template["parameters"].items()
+            if "defaultValue" in entry
+        }
+        return self._described(inner, {name: (usual | values)[name] for name in inner["parameters"]})
+
+    def _values(self, **changes: Any) -> dict[str, Any]:
         built = bool(self.session.settings.azure.acr.image_digest)  # by then the private form's doors are closed
         doors = {"publicAccess": "Disabled"} if self.private and built else {}
         values = {"createResourceGroup": self.owns_group, **doors, **self.parameters, **changes}
         if not any(values.get(kind) for kind in ("deployers", "operators", "analysts")):
             values["operators"] = [self.caller]
-        properties = {"mode": "Incremental", "template": self.template}
+        return values
+
+    def _described(self, template: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
         given = {name: {"value": value} for name, value in values.items()}
-        return {"location": self.parameters["location"], "properties": properties | {"parameters": given}}
+        properties = {"mode": "Incremental", "template": template, "parameters": given}
+        in_group = template is not self.template
+        return {"properties": properties} if in_group else {"location": values["location"], "properties": properties}
 
     @cached_property
     def owns_group(self) -> bool:
@@ -129,7 +163,7 @@ class Target:
         """A session on what was provisioned."""
         kept = self.session.settings
         acr = kept.azure.acr.model_dump() | azure["acr"]
-        batch = {"pool_id": kept.azure.batch.pool_id, "vm_size": kept.azure.batch.vm_size} | azure["batch"]
+        batch = kept.azure.batch.model_dump(include={"pool_id", "vm_size", "machine"}) | azure["batch"]
         return Session(kept.model_copy(update={"azure": settings.Azure(**azure | {"acr": acr, "batch": batch})}))
 
     def _client(self, kind: Any) -> Any:

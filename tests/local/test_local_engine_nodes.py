@@ -280,7 +280,7 @@ def test_quotas_names_and_doubles_are_refused(tmp_path: Path) -> None:
         engine.pool(nodes=0)
         with pytest.raises(BatchError, match="PoolExists"):
             engine.pool("P", nodes=0)
-        for number in range(pools.POOL_QUOTA - 1):
+        for number in range(engine.state.subscription.pool_quota() - 1):
             engine.pool(f"p{number}", nodes=0)
         with pytest.raises(BatchError, match="PoolQuotaReached"):
             engine.pool("more", nodes=0)

@@ -44,10 +44,14 @@ def test_with_every_role_a_blob_goes_round(session):
     assert [result for _, result in journey(session)] == ["pass"] * 4
 
 
-def test_without_blob_data_contributor_a_task_has_no_access(place, session):
-    take(place, "Storage Blob Data Contributor", "storageAccounts")
+@pytest.mark.parametrize(
+    ("role", "code"),
+    [("Storage Blob Data Contributor", "FileUploadAccessDenied"), ("Storage Blob Data Reader", "BlobAccessDenied")],
+)
+def test_without_a_role_on_a_container_a_task_has_no_access(place, session, role, code):
+    take(place, role, "containers")
     *_, (_, result) = [line for line in journey(session) if "task" in line[0]]
-    assert result.startswith("BlobAccessDenied: give the nodes' identity the role Storage Blob Data Contributor")
+    assert result.startswith(f"{code}: give the nodes' identity the role {role}")
 
 
 def test_without_acr_pull_a_node_cannot_have_the_image(place, session):

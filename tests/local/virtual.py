@@ -122,8 +122,11 @@ class Machine:
 class Everything:
     """A subscription that allows everything, with cores for a hundred nodes of two."""
 
-    def core_quota(self, dedicated: bool) -> int:
+    def core_quota(self, dedicated: bool, family: str = "") -> int:
         return 200
+
+    def pool_quota(self) -> int:
+        return 100
 
     def has(self, resource_id: str) -> bool:
         return True
@@ -134,7 +137,7 @@ class Everything:
     def package(self, application: str, version: str | None) -> Json | None:
         return None
 
-    def may_move_blobs(self, identity: str, verb: str) -> bool:
+    def may_move_blobs(self, identity: str, verb: str, container: str) -> bool:
         return True
 
     def may_pull(self, identity: str) -> bool:

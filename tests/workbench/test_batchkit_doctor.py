@@ -41,6 +41,8 @@ def test_a_fresh_local_azure_is_well(place):
 def test_the_image_is_the_one_of_the_rule(place):
     found = machines.choose(batchkit.connect())
     assert found == {
+        "vm_size": "Standard_D2ds_v5",
+        "version": "1.0.20260901",
         "publisher": "microsoft-dsvm",
         "offer": "ubuntu-hpc",
         "sku": "2404",

@@ -19,6 +19,7 @@ ROLES = {
     "Azure Batch Data Contributor",
     "Managed Identity Operator",
     "Storage Blob Data Contributor",
+    "Storage Blob Data Reader",
 }
 
 
@@ -56,7 +57,7 @@ def test_from_nothing_and_back(place, worker):
     heard, target = Heard(), place.target("whole")
     first = provision.plan(target)
     assert set(first["plan"][: list(first["what"]).index("provider")]) == {"create"}
-    assert len(by(first, what="role")) == 6
+    assert len(by(first, what="role")) == 8
     assert len(by(first, what="provider")) == 4
     assert by(first, what="quota")["plan"].item() == "not known yet"
     assert by(first, what="price", name="floor")["plan"].item() == "5 USD a month"
@@ -76,7 +77,7 @@ def test_from_nothing_and_back(place, worker):
     assert again.has("is up to date")
     second = provision.plan(place.target("whole"))
     assert not set(second["plan"]) & {"create", "change", "delete", "register"}
-    assert by(second, what="quota")["plan"].item() == "10 of 10 nodes"
+    assert by(second, what="quota", name="Standard_D2ds_v5")["plan"].item() == "10 of 10 nodes, 100 pools"
 
     table = provision.verify(place.target("whole"))
     assert not failing(table), table
@@ -175,15 +176,15 @@ def test_each_role_removed_makes_verify_name_it(place):
 
 def test_no_quota_stops_with_the_request_to_make(place):
     place.tell(core_quota=0)
-    words = r"The quota lets no node run: ask for 20 dedicated cores of standardDSv5Family in swedencentral"
+    words = r"The quota lets no node run: ask for 20 dedicated cores of standardDDSv5Family in swedencentral"
     with pytest.raises(ServiceError, match=words):
         provision.apply(place.target("poor"), worker=None, tell=Heard())
     table = provision.verify(place.target("poor"))
-    assert failing(table) == ["quota: 0 of 10 nodes", "round trip"]
+    assert failing(table) == ["quota: 0 of 10 nodes of Standard_D2ds_v5", "round trip"]
     place.tell(core_quota=4)
     heard = Heard()
     provision.apply(place.target("poor"), worker=None, tell=heard)
-    assert heard.has("the quota lets 2 nodes run at once; for 10, ask for 20")
+    assert heard.has("the quota lets 2 nodes of Standard_D2ds_v5 run at once; for 10, ask for 20")
     provision.destroy(place.target("poor"), "poor", tell=heard)
 
 
@@ -248,7 +249,8 @@ def test_the_private_form_closes_the_doors_last(place, worker):
     assert account.properties["publicNetworkAccess"] == "Disabled"
     again = Heard()
     provision.apply(place.target("private", privateNetwork=True), worker, again)
-    assert again == ["nothing to change", f"the image {session.settings.azure.acr.image} is up to date"]
+    inside = "the doors are closed: pools and jobs are made from inside the private network"
+    assert again == ["nothing to change", inside, f"the image {session.settings.azure.acr.image} is up to date"]
     (worker / "Dockerfile").write_text("FROM python:3.12-slim\n")
     provision.apply(place.target("private", privateNetwork=True), worker, again)
     assert again.index("opening the public doors for the build") < again.index("closing the public doors")

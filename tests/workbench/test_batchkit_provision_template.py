@@ -171,7 +171,7 @@ def test_everything_that_can_be_tagged_is():
 
 def test_each_role_is_the_least_that_works_and_says_whose_it_is():
     given = [(p.id, body["properties"]) for kind, p, body in bodies(**WHOLE) if "roleAssignments" in kind]
-    assert len(given) == 10
+    assert len(given) == 13
     assert all(properties["principalType"] in ("ServicePrincipal", "User") for _, properties in given)
     whole_group = [i for i, _ in given if i.count("/") == 8]
     assert len(whole_group) == 2  # a deployer's two roles; everything else is on one resource

@@ -9,7 +9,6 @@ import uuid
 from urllib.parse import urlsplit
 
 from batchkit.local.batch.engine.jobs import JOB_QUOTA
-from batchkit.local.batch.engine.pools import POOL_QUOTA
 from batchkit.local.resources.catalogue import identity_ids
 from batchkit.local.resources.site import Site
 from batchkit.local.wire.formats import Json
@@ -29,6 +28,8 @@ _FAMILIES = (
     "standardDv3Family",
     "standardDSv3Family",
     "standardDSv5Family",
+    "standardDDSv5Family",
+    "standardDPLDSv5Family",
     "standardFSv2Family",
     "standardDadsv5Family",
 )
@@ -89,7 +90,7 @@ def _properties(site: Site, doc: Json, version: str) -> Json:
         "provisioningState": sent.get("provisioningState", "Succeeded"),
         **({} if own and version >= _SINCE["dedicatedCoreQuotaPerVMFamily"] else _quota(site)),
         "dedicatedCoreQuotaPerVMFamilyEnforced": True,
-        "poolQuota": POOL_QUOTA,
+        "poolQuota": site.resources.knobs.pool_quota,
         "activeJobAndJobScheduleQuota": JOB_QUOTA,
         "poolAllocationMode": "BatchService",
         "publicNetworkAccess": "Enabled",
@@ -104,7 +105,10 @@ def _quota(site: Site) -> Json:
     knobs = site.resources.knobs
     return {
         "dedicatedCoreQuota": knobs.core_quota,
-        "dedicatedCoreQuotaPerVMFamily": [{"name": name, "coreQuota": knobs.core_quota} for name in _FAMILIES],
+        "dedicatedCoreQuotaPerVMFamily": [
+            {"name": name, "coreQuota": min(knobs.core_quota, knobs.family_quota.get(name, knobs.core_quota))}
+            for name in _FAMILIES
+        ],
         "lowPriorityCoreQuota": knobs.low_priority_quota,
     }
 

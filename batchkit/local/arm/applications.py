@@ -80,7 +80,8 @@ async def put_application(site: Site, request: Request) -> Response:
     found_account(site, request)
     if (parent := site.resources.missing_parent(_id(request))) is not None:
         raise error("ParentResourceNotFound", parent_missing(packages.KIND, parent), 404)
-    name, body = request.path_params["application"], await body_of(request)
+    name = request.path_params["application"]
+    body = await body_of(request) if await request.body() else {}  # az sends none where there is nothing to say
     if not _NAME.fullmatch(name):
         raise bad_value("applicationName", name, "It takes 1 to 64 letters, digits, hyphens and underscores.")
     doc = site.resources.get(_id(request)) or {"id": _id(request), "name": name, "type": packages.KIND}

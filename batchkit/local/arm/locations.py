@@ -9,15 +9,22 @@ from importlib.resources import files
 from starlette.requests import Request
 from starlette.responses import Response
 
-from batchkit.local.arm.calls import LOCATION, Table
+from batchkit.local.arm.calls import LOCATION, SUBSCRIPTION, Table
+from batchkit.local.batch.engine.fleet import EXACT
+from batchkit.local.batch.engine.images import listed
+from batchkit.local.batch.engine.sizes import SIZES
 from batchkit.local.resources.accounts import KIND
 from batchkit.local.resources.answers import body_of, reply
 from batchkit.local.resources.site import Site
+from batchkit.local.wire.errors import error
 from batchkit.local.wire.formats import Json
 
-SKUS: list[Json] = json.loads(files("batchkit.local.resources").joinpath("skus.json").read_text("utf-8"))
 OPERATIONS: list[Json] = json.loads(files(__package__).joinpath("operations.json").read_text("utf-8"))
 _SHORT, _LONG = 3, 24
+_VERSIONS = (
+    f"{SUBSCRIPTION}/providers/Microsoft.Compute/locations/{{location}}/publishers/{{publisher}}"
+    "/artifacttypes/vmimage/offers/{offer}/skus/{sku}/versions"
+)
 
 
 def table() -> Table:
@@ -28,6 +35,7 @@ def table() -> Table:
         ("GET", f"{LOCATION}/quotas", get_quotas),
         ("GET", f"{LOCATION}/virtualMachineSkus", list_skus),
         ("GET", f"{LOCATION}/cloudServiceSkus", list_none),
+        ("GET", _VERSIONS, list_versions),
     ]
 
 
@@ -60,7 +68,18 @@ async def get_quotas(site: Site, _request: Request) -> Response:
 
 async def list_skus(_site: Site, _request: Request) -> Response:
     """List the machine sizes that pools may be made of."""
-    return reply({"value": SKUS})
+    return reply({"value": SIZES})
+
+
+async def list_versions(_site: Site, request: Request) -> Response:
+    """List the versions of a marketplace image (Microsoft.Compute), oldest first as that service does."""
+    names = request.path_params
+    if (names["publisher"].lower(), names["offer"].lower(), names["sku"].lower()) not in listed():
+        text = f"Artifact: VMImage was not found: {names['publisher']}, {names['offer']}, {names['sku']}."
+        raise error("NotFound", text, 404)
+    place = f"{request.url.path.rstrip('/')}/"
+    versions = ("1.0.20260801", EXACT)
+    return reply([{"location": names["location"], "name": name, "id": place + name} for name in versions])
 
 
 async def list_none(_site: Site, _request: Request) -> Response:

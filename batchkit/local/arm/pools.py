@@ -75,6 +75,7 @@ async def put_pool(site: Site, request: Request) -> Response:
     _check(present, request)
     properties = body.get("properties") or {}
     if present is not None:
+        _refuse_machine(properties)
         return await _changed(site, present, body, request)
     identity = shapes.identity_to_data_plane(body.get("identity"))
     named = (identity or {}).get("userAssignedIdentities") or []
@@ -113,6 +114,14 @@ async def _changed(site: Site, pool: Pool, body: Json, request: Request) -> Resp
         _rescale(site, pool, scale, shapes.deallocation_option(properties))
         await _evaluated()
     return _shown(pool, request, resized=not (scale or {}).get("enableAutoScale") or pool.targets != before)
+
+
+def _refuse_machine(properties: Json) -> None:
+    """Refuse a pool's machine in a PUT of one that exists, even unchanged, as users' threads of 2019 to 2023 report."""
+    for key in ("vmSize", "deploymentConfiguration"):
+        if key in properties:
+            text = f"The property {key} of an existing pool cannot be updated: change what can be by PATCH."
+            raise error("PropertyCannotBeUpdated", text, 400)
 
 
 def _refuse_immutable(pool: Pool, named: Json) -> None:

@@ -50,6 +50,8 @@ def _asked(method: str, path: str) -> Iterable[tuple[str, str]]:
         yield from _on_group(method, path)
         return
     words = tail.split("/")
+    if len(words) > 1 and words[-2].endswith("OperationResults"):
+        return  # whoever began an operation may ask for its result
     if method == "POST":
         kind = "/".join([words[0], *words[1:-1:2]])
         yield f"{kind}/{words[-1]}/action", f"{head}/providers/{'/'.join(words[:-1])}" if len(words) > 2 else head

@@ -14,7 +14,7 @@ from batchkit.local.wire.errors import error
 Json = dict[str, Any]
 
 
-def reply(body: Json | None, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+def reply(body: Json | list[Json] | None, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """Return a JSON response with a request id."""
     common = {"x-ms-request-id": str(uuid.uuid4()), **(headers or {})}
     if body is None:

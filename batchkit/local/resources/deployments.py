@@ -14,7 +14,8 @@ from typing import Any
 from batchkit.local.resources import catalogue
 from batchkit.local.resources.expressions import TemplateError, is_expression
 from batchkit.local.resources.functions import Json, Scope
-from batchkit.local.resources.model import ALWAYS, Resources, parent_missing, shown
+from batchkit.local.resources.model import ALWAYS, ROLE_MOVES, Resources, parent_missing, shown
+from batchkit.local.resources.roles import KIND as ROLE
 from batchkit.local.resources.templates import DEPLOYMENT, Planned, expand, scope_of
 from batchkit.local.wire.formats import stamp
 
@@ -203,7 +204,10 @@ async def _carry_out(resources: Resources, planned: Planned) -> None:
         raise TemplateError(f"The service could not make {planned.id}. Try again.", "InternalServerError")
     if (parent := resources.missing_parent(planned.id)) is not None:
         raise TemplateError(parent_missing(planned.kind, parent), "ParentResourceNotFound")
-    resources.put(planned.body(), deployed=True)
+    body = planned.body()
+    if body["type"].lower() == ROLE and resources.role_moves(body):
+        raise TemplateError(ROLE_MOVES, "RoleAssignmentUpdateNotPermitted")
+    resources.put(body, deployed=True)
 
 
 def _operation(deployment: Deployment, planned: Planned) -> Json:

@@ -24,6 +24,8 @@ from batchkit.local.resources.roles import KIND as ROLE
 from batchkit.local.resources.roles import Held, Roles
 
 Json = dict[str, Any]
+_ROLE_ID = "roleDefinitionId"
+ROLE_MOVES = "Tenant ID, application ID, principal ID, and scope are not allowed to be updated."
 _TOP = 3  # of a resource's words behind "providers" when it is part of no other: namespace, type, name
 HIDDEN = ("service", "effectiveAt")
 NAMESPACES = ("Microsoft.Batch", "Microsoft.ContainerRegistry", "Microsoft.Insights", "Microsoft.ManagedIdentity",
@@ -36,12 +38,15 @@ class Knobs:
     """How this subscription behaves; the defaults are an easy one.
 
     Attributes:
+        family_quota: cores of single families, below `core_quota` for all.
         roles: what whoever uses it holds, each ROLE[@SCOPE], and nothing else; None for one who may do everything.
         network: where they stand: outside, inside, or an address (see networks.py).
     """
 
     core_quota: int = 1000
     low_priority_quota: int = 1000
+    family_quota: dict[str, int] = field(default_factory=dict)
+    pool_quota: int = 100
     account_quota: int = 100
     role_spread_seconds: float = 0.0
     fail_at: str = ""
@@ -105,6 +110,13 @@ class Resources:
             self._mark("governed", self._governed, doc["id"])
         self.doors_moved()
         return doc
+
+    def role_moves(self, doc: Json) -> bool:
+        """Return whether a role assignment would pass to another principal or role, which no one may do."""
+        old = self.get(doc["id"])
+        if old is None:
+            return False
+        return any(old["properties"].get(key) != doc["properties"].get(key) for key in ("principalId", _ROLE_ID))
 
     def drop(self, resource_id: str) -> list[str]:
         """Forget a resource and all below it; return the ids of what went."""
@@ -170,9 +182,15 @@ class Resources:
         """Return the keys that open an account by this name."""
         return [SharedKey(account, key) for key in accounts.opening(self, account)]
 
-    def core_quota(self, dedicated: bool) -> int:
-        """Return how many cores of dedicated or low-priority nodes a pool may have."""
-        return self.knobs.core_quota if dedicated else self.knobs.low_priority_quota
+    def core_quota(self, dedicated: bool, family: str = "") -> int:
+        """Return how many cores of dedicated or low-priority nodes a pool may have, of a family of sizes or in all."""
+        if not dedicated:
+            return self.knobs.low_priority_quota
+        return min(self.knobs.core_quota, self.knobs.family_quota.get(family, self.knobs.core_quota))
+
+    def pool_quota(self) -> int:
+        """Return how many pools the account may have."""
+        return self.knobs.pool_quota
 
     def has(self, resource_id: str) -> bool:
         """Return whether there is such a resource."""
@@ -191,9 +209,9 @@ class Resources:
         name = doc["id"].rsplit("/", 3)[1]
         return {"id": name, "version": doc["name"], "tag": tag, "url": packages.link(self.config, doc)[0]}
 
-    def may_move_blobs(self, identity: str, verb: str) -> bool:
-        """Return whether an identity may `read` or `write` blobs."""
-        return self.roles.blobs(identity, verb)
+    def may_move_blobs(self, identity: str, verb: str, container: str) -> bool:
+        """Return whether an identity may `read` or `write` a container's blobs."""
+        return self.roles.blobs(identity, verb, container)
 
     def may_pull(self, identity: str) -> bool:
         """Return whether an identity may pull images."""

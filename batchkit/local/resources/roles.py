@@ -85,12 +85,13 @@ class Roles:
         free = not self.strict and not covers(_CALLER_MAY_NOT, action)
         return free or self.allows(principal, action, scope)
 
-    def identity(self, identity: str, action: str, kind: str, data: bool = False) -> bool:
-        """Return whether a user-assigned identity may do an action on any provisioned resource of a kind."""
+    def identity(self, identity: str, action: str, kind: str, data: bool = False, part: str = "") -> bool:
+        """Return whether a user-assigned identity may do an action on any provisioned resource of a kind, or a part."""
         if not self._resources.governs(identity):
             return True
         principal = identity_ids(identity)["principalId"]
-        return any(self.allows(principal, action, doc["id"], data) for doc in self._resources.of_kind(kind))
+        scopes = [f"{doc['id']}{part}" for doc in self._resources.of_kind(kind)]
+        return any(self.allows(principal, action, scope, data) for scope in scopes)
 
     def scopes(self, principal: str) -> list[str]:
         """Return the scopes at which a principal holds any role."""
@@ -98,9 +99,10 @@ class Roles:
         given = [doc["properties"] for doc in self._resources.of_kind(KIND)]
         return held + [str(p["scope"]) for p in given if str(p["principalId"]).lower() == principal.lower()]
 
-    def blobs(self, identity: str, verb: str) -> bool:
-        """Return whether an identity may `read` or `write` blobs."""
-        return self.identity(identity, BLOBS + verb, "Microsoft.Storage/storageAccounts", data=True)
+    def blobs(self, identity: str, verb: str, container: str) -> bool:
+        """Return whether an identity may `read` or `write` a container's blobs."""
+        part = f"/blobServices/default/containers/{container}"
+        return self.identity(identity, BLOBS + verb, "Microsoft.Storage/storageAccounts", data=True, part=part)
 
     def pull(self, identity: str) -> bool:
         """Return whether an identity may pull images."""

@@ -14,7 +14,7 @@ from batchkit.local.batch.engine import pools
 from batchkit.local.resources import access, deployments, image_routes
 from batchkit.local.resources.answers import body_of, reply
 from batchkit.local.resources.expressions import TemplateError, Unresolved
-from batchkit.local.resources.model import ALWAYS, NAMESPACES, Resources, parent_missing, shown
+from batchkit.local.resources.model import ALWAYS, NAMESPACES, ROLE_MOVES, Resources, parent_missing, shown
 from batchkit.local.resources.roles import DEFINITIONS
 from batchkit.local.resources.site import Site
 from batchkit.local.wire.errors import BatchError, error
@@ -22,7 +22,6 @@ from batchkit.local.wire.errors import BatchError, error
 Json = dict[str, Any]
 Handler = Callable[[Site, Request], Awaitable[Response]]
 _SUB = "/subscriptions/{subscription}"
-_DEPLOYMENT = f"{_SUB}/providers/Microsoft.Resources/deployments/{{deployment}}"
 _ROLE = "/providers/Microsoft.Authorization/"
 
 
@@ -32,13 +31,8 @@ def table() -> list[tuple[str, str, Handler]]:
         ("PUT", "/local/provisioning", put_knobs),
         ("GET", f"{_SUB}/providers/{{namespace}}", get_provider),
         ("POST", f"{_SUB}/providers/{{namespace}}/register", register),
-        ("POST", f"{_DEPLOYMENT}/validate", validate),
-        ("POST", f"{_DEPLOYMENT}/whatIf", what_if),
         ("GET", "/transient/whatIf/{result}", what_if_result),
-        ("PUT", _DEPLOYMENT, put_deployment),
-        ("GET", _DEPLOYMENT, get_deployment),
-        ("DELETE", _DEPLOYMENT, delete_deployment),
-        ("GET", f"{_DEPLOYMENT}/operations", list_operations),
+        *_deployments(f"{_SUB}/providers/Microsoft.Resources/deployments/{{deployment}}"),
         *_in_group(f"{_SUB}/resourceGroups/{{group}}"),
         *image_routes.table(),
         ("GET", f"/{{scope:path}}{_ROLE}roleAssignments", list_roles),
@@ -48,10 +42,21 @@ def table() -> list[tuple[str, str, Handler]]:
     ]
 
 
+def _deployments(path: str) -> list[tuple[str, str, Handler]]:
+    return [
+        ("POST", f"{path}/validate", validate),
+        ("POST", f"{path}/whatIf", what_if),
+        ("PUT", path, put_deployment),
+        ("GET", path, get_deployment),
+        ("DELETE", path, delete_deployment),
+        ("GET", f"{path}/operations", list_operations),
+    ]
+
+
 def _in_group(group: str) -> list[tuple[str, str, Handler]]:
     return [
         ("GET", f"{group}/deployments/{{deployment}}/operations", list_operations),
-        ("GET", f"{group}/providers/Microsoft.Resources/deployments/{{deployment}}", get_deployment),
+        *_deployments(f"{group}/providers/Microsoft.Resources/deployments/{{deployment}}"),
         ("GET", f"{group}/resources", list_resources),
         ("PUT", group, put_group),
         ("GET", group, get_resource),
@@ -92,8 +97,8 @@ async def _deployment(request: Request) -> deployments.Deployment:
     properties = body.get("properties") or {}
     given = {name: entry.get("value") for name, entry in (properties.get("parameters") or {}).items()}
     where, subscription = str(body.get("location") or ""), request.path_params["subscription"]
-    path = re.sub(r"/(validate|whatIf)$", "", _id(request))
-    return deployments.Deployment(path, where, properties.get("template") or {}, given, subscription, "")
+    path, group = re.sub(r"/(validate|whatIf)$", "", _id(request)), request.path_params.get("group", "")
+    return deployments.Deployment(path, where, properties.get("template") or {}, given, subscription, group)
 
 
 async def validate(site: Site, request: Request) -> Response:
@@ -234,6 +239,8 @@ async def put_role(site: Site, request: Request) -> Response:
         raise error("InvalidRequestContent", "A role assignment needs principalId and roleDefinitionId.", 400)
     kind = "Microsoft.Authorization/roleAssignments"
     doc = {"id": _id(request), "name": request.path_params["name"], "type": kind, "properties": properties}
+    if site.resources.role_moves(doc):
+        raise error("RoleAssignmentUpdateNotPermitted", ROLE_MOVES, 400)
     return reply(site.resources.put(doc), 201)
 
 

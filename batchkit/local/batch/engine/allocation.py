@@ -11,11 +11,12 @@ import asyncio
 import re
 
 from batchkit.autoscale.policy import leaving_first
-from batchkit.local.batch.engine import fleet
+from batchkit.local.batch.engine import fleet, sizes
 from batchkit.local.batch.state.model import Node, Pool
 from batchkit.local.batch.state.state import State
 from batchkit.local.wire.formats import Json
 
+_CORES = ("core", "AccountCoreQuotaReached")
 STEP = 5.0  # seconds, by the service's clock, between two looks at a resize
 _KINDS = {True: "dedicated", False: "low priority"}
 _NOT_UP = ("creating", "starting", "waitingforstarttask")
@@ -59,7 +60,8 @@ def _towards(state: State, pool: Pool, dedicated: bool, target: int, option: str
         pool.doc.setdefault("resizeErrors", []).append(refused)
         return
     if target > (most := _most(state, pool, dedicated)):
-        pool.doc.setdefault("resizeErrors", []).append(_over_quota(target, most))
+        series = dedicated and most < state.subscription.core_quota(True) // _cores(pool)
+        pool.doc.setdefault("resizeErrors", []).append(_over_quota(target, most, series))
     for _ in range(min(target, most) - len(present)):
         fleet.new_node(state, pool, dedicated)
     for node in _least_useful(present)[: max(0, len(present) - target)]:
@@ -68,14 +70,19 @@ def _towards(state: State, pool: Pool, dedicated: bool, target: int, option: str
 
 def _most(state: State, pool: Pool, dedicated: bool) -> int:
     """Return how many nodes of a pool's size the account's core quota holds."""
+    return state.subscription.core_quota(dedicated, sizes.family(str(pool.doc["vmSize"]))) // _cores(pool)
+
+
+def _cores(pool: Pool) -> int:
     cores = re.search(r"_[a-z]+(\d+)", str(pool.doc["vmSize"]).lower())
-    return state.subscription.core_quota(dedicated) // max(1, int(cores[1]) if cores else 1)
+    return max(1, int(cores[1]) if cores else 1)
 
 
-def _over_quota(target: int, most: int) -> Json:
+def _over_quota(target: int, most: int, series: bool) -> Json:
     values = [{"name": "Requested", "value": str(target)}, {"name": "Allowed", "value": str(most)}]
-    text = "The specified account has reached core quota. The pool was given as many nodes as the quota holds."
-    return {"code": "AccountCoreQuotaReached", "message": text, "values": values}
+    what, code = ("VM series core", "AccountVMSeriesCoreQuotaReached") if series else _CORES
+    text = f"The specified account has reached {what} quota. The pool was given as many nodes as the quota holds."
+    return {"code": code, "message": text, "values": values}
 
 
 def _least_useful(nodes: list[Node]) -> list[Node]:

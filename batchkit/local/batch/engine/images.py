@@ -57,13 +57,14 @@ def _check_id(name: str, managed: bool) -> None:
 
 def _supported(reference: Json, version: str) -> bool:
     publisher, offer, sku = (str(reference.get(part)).lower() for part in ("publisher", "offer", "sku"))
-    if (publisher, offer, sku) in _listed():
+    if (publisher, offer, sku) in listed():
         return True
-    return version < NEWEST and f"{publisher} {offer}" in _RETIRED | {f"{row[0]} {row[1]}" for row in _listed()}
+    return version < NEWEST and f"{publisher} {offer}" in _RETIRED | {f"{row[0]} {row[1]}" for row in listed()}
 
 
 @cache
-def _listed() -> frozenset[tuple[str, str, str]]:
+def listed() -> frozenset[tuple[str, str, str]]:
+    """Return publisher, offer and sku of each image on the list, in lower case."""
     shown = json.loads(files("batchkit.local.batch.api").joinpath("images.json").read_text("utf-8"))
     references = [entry["imageReference"] for entry in shown]
     return frozenset((r["publisher"].lower(), r["offer"].lower(), r["sku"].lower()) for r in references)

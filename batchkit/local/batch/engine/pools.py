@@ -15,7 +15,6 @@ from batchkit.local.wire.errors import error, missing
 from batchkit.local.wire.formats import Json, stamp
 
 RUNNER = "batchkit-local-tasks-run-as"
-POOL_QUOTA = 100
 DELETING = 10.0  # seconds, by the service's clock, beyond its nodes' leaving
 ENABLE_AUTOSCALE_EVERY = 30.0
 _SHOWN_FILLED = ("metadata", "applicationPackageReferences")
@@ -32,7 +31,7 @@ def create(state: State, body: Json, identity: Json | None = None, option: str =
     check_pool(body)
     if body["id"].lower() in state.pools:
         raise error("PoolExists")
-    if len(state.pools) >= POOL_QUOTA or state.faults.quota("pools"):
+    if len(state.pools) >= state.subscription.pool_quota() or state.faults.quota("pools"):
         raise error("PoolQuotaReached")
     if body.get("enableAutoScale"):
         autoscale.check_formula(body["autoScaleFormula"])

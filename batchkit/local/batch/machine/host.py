@@ -28,7 +28,7 @@ _FOLDERS = ("shared", "startup", "workitems", "applications")
 class Host:
     """The machine of one running service."""
 
-    def __init__(self, config: LocalConfig, faults: Faults, may_move: Callable[[str, str], bool]) -> None:
+    def __init__(self, config: LocalConfig, faults: Faults, may_move: Callable[[str, str, str], bool]) -> None:
         self._nodes, self._keep, self._faults = config.state_dir / "nodes", config.keep, faults
         self.transfer = Transfer(config, may_move)
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="transfer")

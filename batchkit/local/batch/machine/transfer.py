@@ -60,7 +60,7 @@ class _Identity:
 class Transfer:
     """The blob side of every task of one running service."""
 
-    def __init__(self, config: LocalConfig, may_move: Callable[[str, str], bool]) -> None:
+    def __init__(self, config: LocalConfig, may_move: Callable[[str, str, str], bool]) -> None:
         self._config, self._may = config, may_move
         self._lock = threading.Lock()
         self.pool = ThreadPoolExecutor(8, thread_name_prefix="blobs")
@@ -186,7 +186,8 @@ class Transfer:
     def _permitted(self, identity: str | None, codes: Codes, url: str) -> None:
         """Refuse, as storage would, what the identity's roles do not allow."""
         verb = "write" if codes is UPLOAD else "read"
-        if identity is not None and not self._may(identity, verb):
+        container = unquote((self._local(url) or "").partition("?")[0]).strip("/").partition("/")[0]
+        if identity is not None and not self._may(identity, verb, container):
             raise TransferError(codes.denied, FilePath=url.partition("?")[0], HttpStatus=403)
 
     def _outgoing(self, entry: Json, task: Path, identities: Set[str]) -> list[Callable[[], None]]:

@@ -11,8 +11,11 @@ from batchkit.local.wire.formats import Json
 class Subscription(Protocol):
     """Quotas, roles and what else is provisioned."""
 
-    def core_quota(self, dedicated: bool) -> int:
-        """Return how many cores of dedicated or low-priority nodes a pool may have."""
+    def core_quota(self, dedicated: bool, family: str = "") -> int:
+        """Return how many cores of dedicated or low-priority nodes a pool may have, of a family of sizes or in all."""
+
+    def pool_quota(self) -> int:
+        """Return how many pools the account may have."""
 
     def has(self, resource_id: str) -> bool:
         """Return whether there is such a resource."""
@@ -23,8 +26,8 @@ class Subscription(Protocol):
     def package(self, application: str, version: str | None) -> Json | None:
         """Return an active package, of the default version where none is named: id, version, tag, url."""
 
-    def may_move_blobs(self, identity: str, verb: str) -> bool:
-        """Return whether an identity may `read` or `write` blobs."""
+    def may_move_blobs(self, identity: str, verb: str, container: str) -> bool:
+        """Return whether an identity may `read` or `write` a container's blobs."""
 
     def may_pull(self, identity: str) -> bool:
         """Return whether an identity may pull images."""
