@@ -20,7 +20,7 @@ help:
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 16
 
 lint: $(READY)
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/vulture && $(BIN)/hadolint node/Dockerfile
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/vulture && $(BIN)/hadolint node/Dockerfile && $(BIN)/python tests/workflows/lint.py
 
 types: $(READY)
 	@$(BIN)/mypy && $(BIN)/mypy --config-file tests/mypy.ini
