@@ -1,4 +1,4 @@
-"""The command line: `batchkit run`, `batchkit local`, `batchkit provision`, `batchkit doctor`, `batchkit autoscale`.
+"""The command line: `batchkit run`, `local`, `data`, `job`, `pool`, `provision`, `doctor`, `autoscale`.
 
 Bad input, a wrong setting and a missing permission end in one line on stderr and an exit code: 2 when
 what was asked cannot be done as asked, 1 when it failed.
@@ -17,6 +17,8 @@ from typer.core import TyperCommand
 
 from batchkit import settings
 from batchkit.autoscale import cli as autoscale_cli
+from batchkit.commands import data, job, pool
+from batchkit.commands.output import Json, table
 from batchkit.errors import BatchkitError, ParameterError, PlanError, SettingsError
 from batchkit.launch import become_local
 from batchkit.provision import cli as provision_cli
@@ -30,6 +32,9 @@ app = typer.Typer(
 )
 app.add_typer(autoscale_cli.app, name="autoscale")
 app.add_typer(provision_cli.app, name="provision")
+app.add_typer(data.app, name="data")
+app.add_typer(job.app, name="job")
+app.add_typer(pool.app, name="pool")
 
 
 class _WithPairs(TyperCommand):
@@ -89,11 +94,14 @@ def local(context: typer.Context) -> None:
 
 
 @app.command()
-def doctor() -> None:
-    """Look for the known troubles, and say of each whether all is well or what to do."""
-    from batchkit.provision.doctor import examine
+def doctor(as_json: Json = False) -> None:
+    """Look for the known troubles, and say of each whether all is well or what to do; exit 1 when one is found."""
+    from batchkit.provision.doctor import PASS, examine
 
-    print(examine().to_string(index=False, max_colwidth=110))
+    found = examine()
+    table(found, as_json, "")
+    if (found["result"] != PASS).any():
+        raise typer.Exit(1)
 
 
 def main() -> None:

@@ -28,7 +28,7 @@ from batchkit.inputs import LeftOut
 from batchkit.session import Session
 
 SCHEMA_VERSION = 1
-_MANIFEST = ".manifest.json"
+MANIFEST = ".manifest.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _BLOCK = 1 << 20
 
@@ -98,29 +98,38 @@ def name_of(path: Path) -> str:
     return f"{label or 'data'}-{place}"
 
 
-def upload(session: Session, path: Path, name: str = "", job_id: str = "", mapping: str = "") -> Manifest:
-    """Upload the inputs of a file or folder that are not there already, and write the manifest last.
+def upload(session: Session, path: Path | list[Path], name: str = "", job_id: str = "", mapping: str = "") -> Manifest:
+    """Upload the inputs of a file or folder (or of several) that are not there already, and write the manifest last.
 
     `name` is the data's, by default that of `name_of`; with `job_id` the job of that name is held to this data. A
     `mapping`, by which it will be read, may add endings of inputs. Raises ParameterError when there is no input or a
     name that cannot be, PlanError when the job is over other data, and ServiceError when Azure refuses.
     """
-    name = name or name_of(path)
-    if not _NAME.fullmatch(name):
-        raise ParameterError(f"{name!r} cannot name data: take up to 63 letters, digits, dots, - and _.")
-    found = inputs.find(path, mappings.endings(mapping))
+    paths = [path] if isinstance(path, Path) else path
+    name = name or name_of(paths[0])
+    check_name(name)
+    found = inputs.find_all(paths, mappings.endings(mapping))
     refused = [LeftOut(inputs.printable(n), r, "refused") for n in found.files if (r := _refusal(name, n))]
     files = {n: place for n, place in found.files.items() if not _refusal(name, n)}
     there = storage.listed(session.inputs, f"{name}/")
-    with explain(f"upload {path} as {name}"):
+    with explain(f"upload {paths[0]} as {name}"):
         sent = storage.in_parallel(_Sending(session.inputs, name, files, there), files, "Uploading")
     moved = sum(one.blob not in there for one in sent)
     left_out = sorted(found.left_out + refused, key=lambda one: one.name)
     made = Manifest(name, _now(), session.inputs.container_name, sent, left_out, moved=moved)
-    storage.write(session.inputs, f"{name}{_MANIFEST}", made.to_json())
+    storage.write(session.inputs, f"{name}{MANIFEST}", made.to_json())
     if job_id:
         _hold(session, job_id, made)
     return made
+
+
+def check_name(name: str) -> None:
+    """Check a name for data.
+
+    Raises ParameterError when it cannot be one.
+    """
+    if not _NAME.fullmatch(name):
+        raise ParameterError(f"{name!r} cannot name data: take up to 63 letters, digits, dots, - and _.")
 
 
 def read(session: Session, data: str, job_id: str = "") -> Manifest:
@@ -135,7 +144,7 @@ def read(session: Session, data: str, job_id: str = "") -> Manifest:
             raise PlanError(differs(job_id, "data", f"{held.name} ({len(held.inputs)} files)", data))
         return held
     for name in names:
-        if (found := storage.read(session.inputs, f"{name}{_MANIFEST}")) is not None:
+        if (found := storage.read(session.inputs, f"{name}{MANIFEST}")) is not None:
             return Manifest.from_json(found)
     raise PlanError(
         f"There is no data {data!r}, or its upload did not end. Upload it with notebook 02. "
@@ -147,7 +156,7 @@ def names_of_all(session: Session) -> list[str]:
     """The names of all data sets."""
     with explain("list the data sets"):
         blobs = [blob.name for blob in session.inputs.walk_blobs(delimiter="/")]
-    return sorted(name.removesuffix(_MANIFEST) for name in blobs if name.endswith(_MANIFEST))
+    return sorted(name.removesuffix(MANIFEST) for name in blobs if name.endswith(MANIFEST))
 
 
 def now_there(session: Session, container: str, wanted: list[Input]) -> dict[str, LeftOut]:

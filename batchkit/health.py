@@ -26,13 +26,14 @@ class Health:
     """A pool at one moment.
 
     `nodes` counts all that it has, `troubles` are sentences, `hopeless` says why nothing can come of it and what to
-    do ("" while there is hope), `next_evaluation` is how long until the formula is looked at (None before the first
-    time).
+    do ("" while there is hope), `burning` whether it costs money for nothing, all nodes being ill, `next_evaluation`
+    is how long until the formula is looked at (None before the first time).
     """
 
     nodes: int
     troubles: tuple[str, ...] = ()
     hopeless: str = ""
+    burning: bool = False
     next_evaluation: timedelta | None = None
 
 
@@ -46,7 +47,9 @@ def examine(session: Session, pool_id: str) -> Health:
             raise
         return Health(0, hopeless=f"The pool {pool_id} is gone. Next: {_NEW_POOL}.")
     troubles = tuple(_troubles(pool, ill))
-    return Health(_nodes(pool), troubles, _hopeless(pool, ill, troubles), next_evaluation(session, pool))
+    hopeless = _hopeless(pool, ill, troubles)
+    burning = bool(ill and hopeless)
+    return Health(_nodes(pool), troubles, hopeless, burning, next_evaluation(session, pool))
 
 
 def next_evaluation(session: Session, pool: models.BatchPool) -> timedelta | None:

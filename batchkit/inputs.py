@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -120,6 +120,23 @@ def find(path: Path, endings: tuple[str, ...] = (ENDING,)) -> Found:
             found.left_out.append(LeftOut(printable(name), *problem))
     if not found.files:
         raise ParameterError(_nothing(path, found.left_out, endings))
+    return found
+
+
+def find_all(paths: Sequence[Path], endings: tuple[str, ...] = (ENDING,)) -> Found:
+    """The inputs of several files and folders together, by their names relative to each.
+
+    Raises ParameterError when one holds none, or two inputs have one name.
+    """
+    if len(paths) == 1:
+        return find(paths[0], endings)
+    found = Found()
+    for path in paths:
+        more = find(path, endings)
+        if twice := sorted(found.files.keys() & more.files.keys()):
+            raise ParameterError(f"Two inputs are called {printable(twice[0])}: upload the folders under two names.")
+        found.files.update(more.files)
+        found.left_out.extend(more.left_out)
     return found
 
 

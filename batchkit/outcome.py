@@ -74,6 +74,18 @@ def read(session: Session, job_id: str) -> Outcome:
     return Outcome(job_id, state, inputs, tasks, pd.concat([problems, unread], ignore_index=True), summary)
 
 
+def of_job(session: Session, job_id: str) -> int:
+    """The exit code of a job: 0 all inputs processed, 3 done but some were rejected or refused, 1 some are missing.
+
+    Raises JobError when nothing is known of it.
+    """
+    found = read(session, job_id)
+    states = set(found.inputs["state"])
+    if not found.summary or states & {"missing", "changed"}:
+        return 1
+    return 3 if states & {"rejected", "refused"} else 0
+
+
 class _Reader:
     """Reads parts, and keeps the troubles with those that cannot be read."""
 

@@ -67,17 +67,20 @@ def spec(session: Session, **changes: Any) -> PoolSpec:
     return PoolSpec(**(fields | chosen | changes))
 
 
-def ensure(session: Session, spec: PoolSpec, keep_warm_minutes: float = 0) -> str:
+def ensure(session: Session, spec: PoolSpec, keep_warm_minutes: float = 0, fixed: int | None = None) -> str:
     """Create the pool, or bring the formula of an existing one up to date (and nothing else), and return its id.
 
     The pool scales itself from zero to `spec.max_nodes`, one node for `spec.tasks_per_node` pending tasks,
-    and back to zero when idle; `keep_warm_minutes` keeps one node until that long from now.
+    and back to zero when idle; `keep_warm_minutes` keeps one node until that long from now. With `fixed` it has so
+    many nodes and scales by nothing.
     Raises ServiceError when Azure refuses.
     """
     azure = session.settings.azure
     pool_id = f"{azure.batch.pool_id}-{spec.fingerprint}"
     place = (azure.resource_group, azure.batch.account_name, pool_id)
     wanted = body(spec, _warm_until(keep_warm_minutes))
+    if fixed is not None:
+        wanted["properties"]["scaleSettings"] = {"fixedScale": {"targetDedicatedNodes": fixed}}
     if _exists(session, pool_id):
         scale = {"properties": {"scaleSettings": wanted["properties"]["scaleSettings"]}}
         with explain(f"change the formula of the pool {pool_id}"):

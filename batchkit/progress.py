@@ -8,11 +8,12 @@ from typing import TypeVar
 from tqdm import tqdm
 
 Item = TypeVar("Item")
+QUIET: list[bool] = [False]  # whether bars are left out, as where a command's stderr is no terminal
 
 
 def progress(items: Iterable[Item], title: str, unit: str = "files", total: int | None = None) -> Iterator[Item]:
     """Pass the items on and show how many have passed; `total` where `items` has no length."""
-    yield from tqdm(items, desc=title, unit=f" {unit}", total=total, dynamic_ncols=True)
+    yield from tqdm(items, desc=title, unit=f" {unit}", total=total, dynamic_ncols=True, disable=QUIET[0])
 
 
 def say(text: str) -> None:

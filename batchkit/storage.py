@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -33,8 +34,16 @@ def containers(session: Session) -> pd.DataFrame:
 
 
 def container(session: Session, name: str) -> ContainerClient:
-    """A container of the storage account."""
+    """A container of the storage account, or of another by its address."""
+    if name.startswith("https://"):
+        return ContainerClient.from_container_url(name, session.credential, **session.trust)
     return session.blobs.get_container_client(name)
+
+
+def address(session: Session, name: str, account: str = "") -> str:
+    """How a manifest names a container: by its name alone, or by its address in another account."""
+    own = session.settings.azure.storage.account_name
+    return name if account in ("", own) else f"https://{account}.blob.core.windows.net/{name}"
 
 
 def listed(container: ContainerClient, prefix: str) -> dict[str, BlobProperties]:
@@ -54,8 +63,34 @@ def download(container: ContainerClient, prefix: str, target: Path) -> list[Path
         paths = {name: target / name.removeprefix(f"{prefix}/") for name in names}
         if strange := [name for name in paths if escapes(name.removeprefix(f"{prefix}/"))]:
             raise BatchkitError(f"{len(strange)} blobs have names that are no paths here, such as {plain(strange[0])}.")
+        return fetch(container, paths)
+
+
+def fetch(container: ContainerClient, paths: Mapping[str, Path]) -> list[Path]:
+    """Download blobs to files, several at a time, each under a temporary name first; returns the files.
+
+    Raises BatchkitError when a file cannot be written.
+    """
+    try:
         in_parallel(lambda name: _get_file(container, name, paths[name]), paths, "Downloading")
+    except OSError as error:
+        if isinstance(error, ConnectionError):
+            raise
+        raise BatchkitError(f"{error.filename or 'The folder'} cannot be written: {error.strerror}.") from error
     return list(paths.values())
+
+
+def delete(container: ContainerClient, prefix: str) -> int:
+    """Delete every blob below a prefix (a folder with its final /), and say how many there were."""
+    names = list(listed(container, prefix))
+    with explain(f"delete {prefix} in {container.container_name}"):
+        in_parallel(lambda name: _delete_one(container, name), names, "Deleting")
+    return len(names)
+
+
+def _delete_one(container: ContainerClient, name: str) -> None:
+    with suppress(ResourceNotFoundError):
+        container.delete_blob(name)
 
 
 def read(container: ContainerClient, name: str) -> bytes | None:

@@ -1,10 +1,10 @@
-"""Looking at jobs, and ending one."""
+"""Looking at jobs: the newest of ours, its state, what its tasks wrote."""
 
 from __future__ import annotations
 
 from batchkit import storage
 from batchkit.errors import JobError, explain
-from batchkit.jobs.submission import is_ours
+from batchkit.jobs.submission import is_ours, repairs
 from batchkit.session import Session, word
 
 
@@ -15,7 +15,7 @@ def newest(session: Session) -> str:
     """
     with explain("list the jobs"):
         jobs = session.batch.list_jobs(select=["id", "creationTime", "metadata"])
-        found = [(job.creation_time, job.id) for job in jobs if is_ours(job)]
+        found = [(job.creation_time, job.id) for job in jobs if is_ours(job) and not repairs(job)]
     if not found:
         raise JobError("There is no job of the workbench yet. Run notebook 03 first, which submits one.")
     return str(max(found)[1])
@@ -25,13 +25,6 @@ def state(session: Session, job_id: str) -> str:
     """The job's state: active, completed, ..."""
     with explain(f"read the job {job_id}"):
         return word(session.batch.get_job(job_id, select=["id", "state"]).state)
-
-
-def cancel(session: Session, job_id: str) -> None:
-    """End the job now: running tasks are stopped, and what they wrote so far stays."""
-    with explain(f"end the job {job_id}"):
-        reason = {"terminateReason": "Cancelled"}  # the client's model for it is not among its public names
-        session.batch.begin_terminate_job(job_id, reason)  # type: ignore[arg-type]
 
 
 def logs(session: Session, job_id: str, task_id: str, name: str = "stderr.txt") -> str:

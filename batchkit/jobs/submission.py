@@ -27,6 +27,7 @@ LONGEST = timedelta(days=1)
 PATIENCE = 600.0  # seconds that a step of submitting may wait for a service that does not answer
 ENDING = ("JobCompleted", "JobTerminating")  # the codes of a job that ends or has ended
 PER_CALL = 100  # tasks, the service's limit
+REPAIRS = "batch-workbench-repairs"  # the metadata that names the job which a job repairs
 OURS = "batch-workbench"  # the metadata by which a job is known as one of ours
 
 NewTask = models.BatchTaskCreateOptions
@@ -53,7 +54,8 @@ def submit(session: Session, plan: Plan, pool_id: str) -> Plan:
         storage.write(session.outputs, f"{job}/rules.toml", stored.rules.encode())
         if stored.mapping:
             storage.write(session.outputs, f"{job}/mapping.toml", stored.mapping.encode())
-        if patience.call("create the job", lambda: _create(session, stored, pool_id)) == models.BatchJobState.COMPLETED:
+        state = patience.call("create the job", lambda: _create(session, job, stored.data, pool_id))
+        if state == models.BatchJobState.COMPLETED:
             return stored
         tasks = all_tasks(stored, Places.of(session, stored.container, stored.worker))
         for at in range(0, len(tasks), PER_CALL):
@@ -61,6 +63,21 @@ def submit(session: Session, plan: Plan, pool_id: str) -> Plan:
         _check_all_there(session, job, tasks, patience)
         patience.call("let the job end by itself", lambda: let_end(session, job))
     return stored
+
+
+def submit_tasks(
+    session: Session, job_id: str, tasks: Sequence[NewTask], pool_id: str, data: str, repairs: str
+) -> None:
+    """Submit tasks as a job that repairs another; run again after an interruption it adds what is missing.
+
+    Raises JobError when a task is refused, and what Azure's client raises.
+    """
+    patience = Patience(PATIENCE)
+    patience.call("create the job", lambda: _create(session, job_id, data, pool_id, repairs))
+    for at in range(0, len(tasks), PER_CALL):
+        _add(session, job_id, tasks[at : at + PER_CALL], patience)
+    _check_all_there(session, job_id, tasks, patience)
+    patience.call("let the job end by itself", lambda: let_end(session, job_id))
 
 
 def let_end(session: Session, job_id: str) -> None:
@@ -73,30 +90,36 @@ def let_end(session: Session, job_id: str) -> None:
             raise
 
 
-def _create(session: Session, plan: Plan, pool_id: str) -> str:
+def _create(session: Session, job_id: str, data: str, pool_id: str, repairs: str = "") -> str:
+    also = [models.BatchMetadataItem(name=REPAIRS, value=repairs)] if repairs else []
     job = models.BatchJobCreateOptions(
-        id=plan.job_id,
+        id=job_id,
         pool_info=models.BatchPoolInfo(pool_id=pool_id),
         uses_task_dependencies=True,
         all_tasks_complete_mode=models.BatchAllTasksCompleteMode.NO_ACTION,
         task_failure_mode=models.BatchTaskFailureMode.NO_ACTION,
         constraints=models.BatchJobConstraints(max_wall_clock_time=LONGEST),
-        metadata=[models.BatchMetadataItem(name=OURS, value=plan.data)],
+        metadata=[models.BatchMetadataItem(name=OURS, value=data), *also],
     )
     try:
         session.batch.create_job(job)
     except ResourceExistsError as error:
         if code_of(error) != "JobExists":
             raise
-    there = session.batch.get_job(plan.job_id, select=["id", "state", "metadata"])
+    there = session.batch.get_job(job_id, select=["id", "state", "metadata"])
     if not is_ours(there):
-        raise JobError(f"There is a job {plan.job_id} that is another program's. Take a new job_id.")
+        raise JobError(f"There is a job {job_id} that is another program's. Take a new job_id.")
     return word(there.state)
 
 
 def is_ours(job: models.BatchJob) -> bool:
     """Whether a job, read with its metadata, is one that the workbench submitted."""
     return any(item.name == OURS for item in job.metadata or [])
+
+
+def repairs(job: models.BatchJob) -> str:
+    """The id of the job that this one repairs; "" for a job of its own."""
+    return next((str(item.value) for item in job.metadata or [] if item.name == REPAIRS), "")
 
 
 def _add(session: Session, job_id: str, tasks: Sequence[NewTask], patience: Patience) -> None:

@@ -19,6 +19,9 @@ WORK = "python -m node process in --output out --rules rules.toml"
 MAPPING = "mapping.toml"
 RUN_OPTIONS = "--rm --read-only --network none --tmpfs /tmp"
 RETRIES = 2
+# A task that runs away must not bill for a day: half an hour, and a second for each 100 kB, some 400 times what the
+# worker takes. Of a merge no bytes are known beforehand.
+SHORTEST, BYTES_A_SECOND, MERGE_TIME = timedelta(minutes=30), 100_000, timedelta(hours=2)
 RETENTION = timedelta(days=1)  # of a task's folder on its node; the service's seven days fill a busy disk
 
 
@@ -28,11 +31,25 @@ def all_tasks(plan: Plan, places: Places) -> list[models.BatchTaskCreateOptions]
     A work task satisfies its dependants whatever becomes of it, so a failed one never blocks the merge.
     """
     work = [work_task(plan, task, places) for task in plan.tasks]
+    return [*work, *merges(plan, places, (1, len(work)), len(work) + 1)]
+
+
+def merges(
+    plan: Plan, places: Places, after: tuple[int, int] | None, number: int
+) -> list[models.BatchTaskCreateOptions]:
+    """The merges of a plan, numbered from `number`; `after` is the span of tasks that come before all of them.
+
+    With the plan's own tasks before them (None is for no task at all), each group waits for its own tasks alone.
+    """
+    job, own = plan.job_id, after == (1, len(plan.tasks))
     if len(plan.groups) == 1:
-        return [*work, last_merge(plan, places, f"{plan.job_id}/partials", after=(1, len(work)), number=len(work) + 1)]
-    merges = [group_merge(plan, group, places, len(work) + n) for n, group in enumerate(plan.groups, 1)]
-    span = (len(work) + 1, len(work) + len(merges))
-    return [*work, *merges, last_merge(plan, places, f"{plan.job_id}/merged", after=span, number=span[1] + 1)]
+        return [last_merge(plan, places, f"{job}/partials", after, number)]
+    groups = [group_merge(plan, g, places, number + n, None if own else after) for n, g in enumerate(plan.groups)]
+    if not own and after is None:
+        for task in groups:
+            task.depends_on = None
+    span = (number, number + len(groups) - 1)
+    return [*groups, last_merge(plan, places, f"{job}/merged", span, span[1] + 1)]
 
 
 def work_task(plan: Plan, task: Task, places: Places) -> models.BatchTaskCreateOptions:
@@ -47,30 +64,37 @@ def work_task(plan: Plan, task: Task, places: Places) -> models.BatchTaskCreateO
     option = mappings.option(plan.mapping)
     if option.endswith(MAPPING):
         files.append(_file(f"{places.outputs}/{job}/{MAPPING}", MAPPING, places))
-    return _task(plan, task.id, WORK + option, files, outputs, places)
+    longest = SHORTEST + timedelta(seconds=sum(one.bytes for one in task.inputs) // BYTES_A_SECOND)
+    return _task(plan, task.id, WORK + option, files, outputs, places, longest)
 
 
-def group_merge(plan: Plan, group: str, places: Places, number: int) -> models.BatchTaskCreateOptions:
-    """Merge the partials of one group into one partial."""
+def group_merge(
+    plan: Plan, group: str, places: Places, number: int, after: tuple[int, int] | None = None
+) -> models.BatchTaskCreateOptions:
+    """Merge the partials of one group into one partial, after the group's own tasks or those of a span."""
     job, ids = plan.job_id, [int(task.id) for task in plan.tasks if task.group == group]
     folder = f"{job}/partials/{group}"
     outputs = [_output("merged.partial", places.outputs, f"{job}/merged/{group}.partial", places)]
     command = f"python -m node merge {folder} --output merged.partial"
     task = _task(plan, str(number), command, [_below(folder, places)], outputs, places)
-    task.depends_on = _after(min(ids), max(ids))
+    task.depends_on = _after(*(after or (min(ids), max(ids))))
     return task
 
 
 def last_merge(
-    plan: Plan, places: Places, folder: str, after: tuple[int, int], number: int
+    plan: Plan, places: Places, folder: str, after: tuple[int, int] | None, number: int
 ) -> models.BatchTaskCreateOptions:
     """Merge all partials below `folder`, check them against the plan, and write the job's summary."""
     job = plan.job_id
     files = [_below(folder, places), _file(f"{places.outputs}/{job}/plan.json", "plan.json", places)]
-    outputs = [_output("summary.json", places.outputs, f"{job}/summary.json", places)]
-    command = f"python -m node merge {folder} --output summary.json --plan plan.json"
+    outputs = [
+        _output("summary.json", places.outputs, f"{job}/summary.json", places),
+        _output("tables/*.csv", places.outputs, f"{job}/tables", places),
+    ]
+    command = f"python -m node merge {folder} --output summary.json --plan plan.json --tables tables"
     task = _task(plan, str(number), command, files, outputs, places)
-    task.depends_on = _after(*after)
+    if after is not None:
+        task.depends_on = _after(*after)
     return task
 
 
@@ -81,6 +105,7 @@ def _task(
     files: list[models.ResourceFile],
     outputs: list[models.OutputFile],
     places: Places,
+    longest: timedelta = MERGE_TIME,
 ) -> models.BatchTaskCreateOptions:
     logs = _output("../std*.txt", places.logs, f"{plan.job_id}/{task_id}", places, always=True)
     return models.BatchTaskCreateOptions(
@@ -90,7 +115,9 @@ def _task(
         resource_files=files,
         output_files=[*outputs, logs],
         exit_conditions=_satisfy_always(),
-        constraints=models.BatchTaskConstraints(max_task_retry_count=RETRIES, retention_time=RETENTION),
+        constraints=models.BatchTaskConstraints(
+            max_task_retry_count=RETRIES, retention_time=RETENTION, max_wall_clock_time=longest
+        ),
     )
 
 

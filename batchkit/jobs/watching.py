@@ -19,10 +19,11 @@ from tqdm import tqdm
 from batchkit import health, storage
 from batchkit.errors import JobError, code_of, explain
 from batchkit.health import Health
+from batchkit.jobs.ending import cancel
 from batchkit.jobs.planning import Plan
 from batchkit.jobs.submission import let_end
 from batchkit.patience import Patience
-from batchkit.progress import say
+from batchkit.progress import QUIET, say
 from batchkit.session import Session, word
 
 COLUMNS = ["time", "nodes", "waiting", "running", "completed", "failed"]
@@ -99,7 +100,10 @@ def watch(session: Session, job_id: str, *, every: float = 5.0, timeout_minutes:
     """
     seen: list[Look] = []
     watcher = _Watcher(session, job_id, time.monotonic() + timeout_minutes * 60)
-    with tqdm(desc=f"Job {job_id}", unit=" tasks", dynamic_ncols=True) as bar, explain(f"watch the job {job_id}"):
+    with (
+        tqdm(desc=f"Job {job_id}", unit=" tasks", dynamic_ncols=True, disable=QUIET[0]) as bar,
+        explain(f"watch the job {job_id}"),
+    ):
         for now in watcher.looks(max(0.5, every / session.settings.speed)):
             seen.append(now)
             bar.total, bar.n = now.total, now.completed
@@ -146,7 +150,16 @@ class _Watcher:
         if why != self.hopeless:
             self.hopeless, self.since = why, time.monotonic()
         elif why and time.monotonic() - self.since >= GRACE / self.session.settings.speed:
-            raise JobError(f"Job {self.job_id} cannot go on: {why} The job waits, with {now}.")
+            raise JobError(f"Job {self.job_id} cannot go on: {why} {self._left(now)}")
+
+    def _left(self, now: Look) -> str:
+        """Stop the tasks of a pool that costs money for nothing, so that it may go to zero; say how the job is left."""
+        if not now.pool.burning:
+            return f"The job waits, with {now}."
+        cancel(self.session, self.job_id)
+        return (
+            f"Its tasks were stopped, so that the pool can go to zero; afterwards: batchkit job repair {self.job_id}."
+        )
 
     def still_running(self, now: Look, minutes: float) -> str:
         why = f" {' '.join(self.told)}" if self.told else ""

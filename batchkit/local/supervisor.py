@@ -22,6 +22,7 @@ from typing import Any
 
 from batchkit.local.azurite.process import AzuriteError
 from batchkit.local.command import Command, CommandError
+from batchkit.local.connection import told
 from batchkit.local.environment import HIDDEN, unproxied
 from batchkit.local.folder import State, StateError, claim
 from batchkit.local.guard import MARK, finish
@@ -106,6 +107,8 @@ class _Supervisor:
             try:
                 options = self.options
                 running = await start(stack, self.state, options, self.mark)
+                if self.state.keep:
+                    stack.enter_context(told(self.state.folder, running.environment))
                 return await self._attend(running)
             except AzuriteError as error:
                 return _fail(str(error), 1)

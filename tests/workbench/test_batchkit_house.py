@@ -81,10 +81,11 @@ def test_importing_the_language_brings_in_no_azure(module):
 # The core is settings, session, errors, storage, pools, jobs and results; beside it are these rooms: what the data is,
 # charts and tables, the run without a person, the command line, scaling, provisioning, and what stands for Azure.
 BESIDE = {"inputs.py", "datasets.py", "charts", "tables.py", "headless", "outcome.py", "cli.py", "launch.py"}
-BESIDE |= {"autoscale", "provision", "local"}
+BESIDE |= {"autoscale", "provision", "local", "commands", "registering.py", "tabular.py", "pool_views.py"}
+BESIDE |= {"repairing.py", "explaining.py", "showing.py"}
 
 
-@pytest.mark.parametrize(("folder", "most"), [("", 2500), ("provision", 1300)])
+@pytest.mark.parametrize(("folder", "most"), [("", 2500), ("provision", 1600)])
 def test_batchkit_is_thin(folder, most):
     files = [p for p in modules(f"batchkit/{folder}") if not (BESIDE - {folder}) & set(p.relative_to(ROOT).parts)]
     lines = {str(path): len(path.read_text().splitlines()) for path in files}
@@ -137,6 +138,7 @@ def test_public_names():
 def test_the_folder_tree_is_the_architecture():
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     top = {line.split("/")[0] for line in tracked.splitlines()}
-    files = {"README.md", "CONTRIBUTING.md", "environment.yml", "pyproject.toml", "Makefile", "CHANGELOG.md", "LICENSE"}
+    files = {"README.md", "CONTRIBUTING.md", "environment.yml", "pyproject.toml", "Makefile", "CHANGELOG.md", "LICENSE",
+             "azure-pipelines.yml"}  # fmt: skip
     folders = {"notebooks", "batchkit", "node", "tests", "benchmarks", "docs"}
     assert {name for name in top if not name.startswith(".")} <= files | folders

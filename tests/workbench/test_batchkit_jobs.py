@@ -184,7 +184,7 @@ def begin(session, plan, pool_id, step):
     elif step == "rules.toml":
         storage.write(session.outputs, f"{plan.job_id}/rules.toml", plan.rules.encode())
     elif step == "the job":
-        submission._create(session, plan, pool_id)
+        submission._create(session, plan.job_id, plan.data, pool_id)
     else:
         session.batch.create_tasks(plan.job_id, tasks[:2] if step == "some tasks" else tasks)
 

@@ -97,7 +97,9 @@ def test_a_single_group_has_one_merge_that_waits_for_all_work():
     assert [task.id for task in (*work, merge)] == ["1", "2", "3", "4"]
     [span] = merge.depends_on.task_id_ranges
     assert (span.start, span.end) == (1, 3)
-    assert merge.command_line == "python -m node merge job/partials --output summary.json --plan plan.json"
+    assert (
+        merge.command_line == "python -m node merge job/partials --output summary.json --plan plan.json --tables tables"
+    )
 
 
 def test_many_groups_make_a_tree_of_merges():

@@ -11,6 +11,7 @@ from shop import fill
 import batchkit
 from batchkit import datasets, jobs, patience, pools
 from batchkit.errors import JobError
+from batchkit.jobs import explaining
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +98,8 @@ def fails(session, job_id, minutes=1.0):
     assert time.monotonic() - started < 60 * minutes
     assert "\n" not in str(raised.value)
     assert "Next:" in str(raised.value)
-    return str(raised.value)
+    rows = explaining.explain(session, job_id)
+    return f"{raised.value} EXPLAINED {' '.join(rows['why'] + ' ' + rows['next'])}"
 
 
 def test_every_node_unusable(session, planned, azure, faults):
@@ -107,6 +109,9 @@ def test_every_node_unusable(session, planned, azure, faults):
     said = fails(session, "on-never-boots")
     assert "2 nodes are unusable" in said
     assert "cost money" in said
+    assert "it costs money" in said
+    assert "batchkit job repair" in said
+    assert jobs.state(session, "on-never-boots") in ("completed", "terminating")
 
 
 def test_a_start_task_that_fails(session, planned, azure):
@@ -118,13 +123,14 @@ def test_a_start_task_that_fails(session, planned, azure):
     submit(session, planned, "on-bad-start", "bad-start")
     said = fails(session, "on-bad-start")
     assert "start task failed" in said
-    assert "exit code 1" in said
+    assert "exit code 1" in said.partition("EXPLAINED")[2]
 
 
 def test_no_nodes_and_no_autoscaling(session, planned, azure):
     azure.arm.pool.create(*ARM, "asleep", arm_pool(targets=0))
     submit(session, planned, "on-asleep", "asleep")
-    assert "has no nodes, and autoscaling is off" in fails(session, "on-asleep")
+    said = fails(session, "on-asleep")
+    assert said.count("has no nodes, and autoscaling is off") == 2
 
 
 def test_a_formula_that_fails(session, planned, azure):
@@ -132,14 +138,18 @@ def test_a_formula_that_fails(session, planned, azure):
     formula = "$n = 1;\n$TargetDedicatedNodes = $ActiveTasks.GetSample(-1);"
     session.batch.enable_pool_auto_scale("bad-formula", {"autoScaleFormula": formula})
     submit(session, planned, "on-bad-formula", "bad-formula")
-    assert "The formula failed" in fails(session, "on-bad-formula")
+    said = fails(session, "on-bad-formula")
+    assert "The formula failed" in said
+    assert "its formula fails" in said
 
 
 def test_a_pool_that_is_gone(session, planned, azure):
     azure.arm.pool.create(*ARM, "leaving", arm_pool(targets=0))
     submit(session, planned, "on-leaving", "leaving")
     azure.arm.pool.begin_delete(*ARM, "leaving", polling_interval=0.2).wait()
-    assert "The pool leaving is gone" in fails(session, "on-leaving")
+    said = fails(session, "on-leaving")
+    assert "The pool leaving is gone" in said
+    assert "the pool leaving is gone" in said
 
 
 def test_a_quota(session, planned, azure, faults):
@@ -148,13 +158,15 @@ def test_a_quota(session, planned, azure, faults):
     submit(session, planned, "on-too-large", "too-large")
     said = fails(session, "on-too-large")
     assert "AccountCoreQuotaReached" in said
-    assert "more quota" in said
+    assert said.count("more quota") == 2
 
 
 def test_a_disabled_job(session, planned, scaling):
     submit(session, planned, "disabled", scaling)
     session.batch.begin_disable_job("disabled", {"disableTasks": "requeue"}, polling_interval=0.2).wait()
-    assert "enable it again" in fails(session, "disabled")
+    said = fails(session, "disabled")
+    assert "enable it again" in said
+    assert "the job is disabled" in said
     jobs.cancel(session, "disabled")
 
 
