@@ -7,8 +7,8 @@ and a character that the font cannot draw becomes an empty box, so that no name 
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from math import ceil
-from textwrap import fill
 from typing import Any, Literal, TypeAlias, TypedDict
+from unicodedata import east_asian_width
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -24,8 +24,10 @@ Column: TypeAlias = "pd.Series[Any]"
 Table: TypeAlias = "pd.DataFrame | pd.Series[Any]"
 Unit: TypeAlias = Literal["count", "money", "percent"] | Callable[[float], str]
 
-GREY, PALE, FAINT = "#5f6b76", "#c3ccd5", "#f5f7f9"
-_LETTER = 0.085  # inches
+GREY, PALE, FAINT, INK = "#5f6b76", "#c3ccd5", "#f5f7f9", "#11181f"
+_SPARE = 0.83  # of the room for a text is used, as the reader's font may be wider than the one measured with
+_GAP = 0.12  # inches between texts side by side
+_READABLE = "m" * 8  # of a name that is cut, so much must be left
 _TITLE = 160  # characters
 _FIRST_DAY, _LAST_DAY = -719162.0, 2932896.0  # of the calendar, as matplotlib counts: 1970-01-01 is 0
 _SCALES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"), (1.0, ""))
@@ -102,8 +104,21 @@ def new_axes(height: float, look: Look) -> Axes:
 
 
 def _wrapped(title: str, ax: Axes | None) -> str:
-    letters = 9 * plt.rcParams["figure.figsize"][0] if ax is None else 11 * width_of(ax)
-    return "\n".join(fill(name_of(part, _TITLE), max(int(letters), 12)) for part in title.splitlines()[:4])
+    size = plt.rcParams["figure.titlesize" if ax is None else "axes.titlesize"]
+    room = plt.rcParams["figure.figsize"][0] if ax is None else width_of(ax)
+    parts = [_lines(name_of(part, _TITLE), room * _SPARE, size) for part in title.splitlines()[:4]]
+    return "\n".join(line for lines in parts for line in lines)
+
+
+def _lines(text: str, inches: float, size: float | str) -> list[str]:
+    """Break a text between words into lines that fit; a word that is longer than a line is cut."""
+    lines: list[str] = []
+    for word in text.split():
+        if lines and measure(f"{lines[-1]} {word}", size) <= inches:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(fit(word, inches, size))
+    return lines
 
 
 def nothing(ax: Axes) -> Axes:
@@ -142,21 +157,54 @@ def name_of(value: object, limit: int = 200) -> str:
         return "(none)"
     whole = isinstance(value, float) and value.is_integer()
     text = clean(f"{value:.0f}" if whole else str(value)) or "(empty)"
+    return text if len(text) <= limit else _shortened(text, limit)
+
+
+def _shortened(text: str, limit: int) -> str:
     tail = limit // 3
-    return text if len(text) <= limit else f"{text[: limit - tail - 1].rstrip()}…{text[-tail:].lstrip()}"
+    return f"{text[: limit - tail - 1].rstrip()}…{text[-tail:].lstrip()}"
 
 
 def clean(text: str) -> str:
-    """One line of characters that the font has."""
+    """One line of characters that can be drawn: all of them where the reader's own fonts draw, as in an SVG."""
     visible = [c for c in text if c.isspace() or c.isprintable()]
-    families = plt.rcParams["font.family"]
-    return " ".join("".join(c if c.isspace() or _has_glyph(c, *families) else "\u25a1" for c in visible).split())
+    if plt.rcParams["svg.fonttype"] != "none":
+        visible = [c if c.isspace() or _has_glyph(c, *plt.rcParams["font.family"]) else "\u25a1" for c in visible]
+    return " ".join("".join(visible).split())
+
+
+def _font(*families: str) -> Any:
+    return get_font(findfont(FontProperties(family=list(families))))
 
 
 @lru_cache(maxsize=4096)
 def _has_glyph(character: str, *families: str) -> bool:
-    font = get_font(findfont(FontProperties(family=list(families))))
-    return font.get_char_index(ord(character)) != 0
+    return bool(_font(*families).get_char_index(ord(character)) != 0)
+
+
+@lru_cache(maxsize=4096)
+def _advance(character: str, *families: str) -> float:
+    """The width of a character in ems; one that the measuring font lacks is as wide as its kind is elsewhere."""
+    if not _has_glyph(character, *families):
+        return 1.0 if east_asian_width(character) in "WF" else 0.7
+    font = _font(*families)
+    font.set_size(100, 72)
+    return float(font.load_char(ord(character)).linearHoriAdvance / 65536 / 100)
+
+
+def measure(text: str, size: float | str = "medium") -> float:
+    """The width of a line of text in inches."""
+    points = FontProperties(size=size).get_size_in_points()
+    families = plt.rcParams["font.family"]
+    return sum(_advance(character, *families) for character in text) * points / 72
+
+
+def fit(text: str, inches: float, size: float | str = "medium") -> str:
+    """The text, its middle left out where it does not fit into so many inches."""
+    if measure(text, size) <= inches:
+        return text
+    longest = max((n for n in range(4, len(text)) if measure(_shortened(text, n), size) <= inches), default=4)
+    return _shortened(text, longest)
 
 
 def levels(names: Column) -> list[str]:
@@ -171,25 +219,71 @@ def shades(names: Column, highlight: Iterable[str]) -> list[str]:
     return ["C0" if not chosen or str(name) in chosen else PALE for name in names]
 
 
-def letters_for(ax: Axes, labels: int) -> int:
-    """Say how long names side by side may be: a few are cut to fit, of many only some will be shown."""
-    return max(int((width_of(ax) / labels - 0.12) / _LETTER), 4) if labels <= 12 else 16
-
-
-def crowding(ax: Axes, labels: list[str], in_a_row: int = 0) -> int:
+def crowding(ax: Axes, labels: list[str], size: float | str, in_a_row: int = 0) -> int:
     """Say how many places a label takes of those side by side: 1 when all of them fit."""
-    widest = max(map(len, labels), default=0) * _LETTER + 0.12
-    return ceil(widest * (in_a_row or len(labels)) / width_of(ax))
+    widest = max((measure(label, size) for label in labels), default=0) / _SPARE + _GAP
+    return max(ceil(widest * (in_a_row or len(labels)) / width_of(ax)), 1)
 
 
 def width_of(ax: Axes) -> float:
-    """Estimate the inches between the sides of the Axes."""
-    return max(0.92 * float(ax.bbox.width) / ax.figure.dpi, 0.1)
+    """The inches between the sides of the Axes, as laid out with what is on them so far."""
+    ax.figure.draw_without_rendering()
+    return max(float(ax.get_window_extent().width) / ax.figure.dpi, 0.1)
 
 
-def name_ticks(axis: Axis, names: Iterable[object], at: Iterable[float] | None = None, every: int = 1) -> None:
-    """Name the places of a categorical axis, each `every`th of them, in a third of the width at most."""
-    texts = [name_of(name, max(int(width_of(axis.axes) * 4.2), 12)) for name in names]
+def name_across(ax: Axes, names: Iterable[object], at: Iterable[float] | None = None) -> None:
+    """Name the places along the x axis: all of them whole, else cut where much is left of them, else as many as fit."""
+    size = plt.rcParams["xtick.labelsize"]
+    texts = [name_of(name) for name in names]
+    every = crowding(ax, texts, size)
+    room = (width_of(ax) / max(len(texts), 1) - _GAP) * _SPARE
+    if every > 1:
+        texts = [fit(text, room if room > measure(_READABLE, size) else width_of(ax) / 4, size) for text in texts]
+        every = crowding(ax, texts, size)
+    _set_names(ax.xaxis, texts, at, every)
+
+
+def name_down(ax: Axes, names: Iterable[object], at: Iterable[float] | None = None) -> None:
+    """Name the places along the y axis, in a third of the figure's width at the most."""
+    room, size = side_room(ax), plt.rcParams["ytick.labelsize"]
+    _set_names(ax.yaxis, [fit(name_of(name), room, size) for name in names], at)
+
+
+def fits_beside(ax: Axes, names: Iterable[object]) -> bool:
+    """Say whether all names fit beside the y axis whole."""
+    room, size = side_room(ax), plt.rcParams["ytick.labelsize"]
+    return all(measure(name_of(name), size) <= room for name in names)
+
+
+def name_above(ax: Axes, names: Iterable[object], own: bool) -> None:
+    """Name horizontal bars above each, which takes two lines a bar: in a figure of its `own` it is made as high."""
+    texts, figure, size = list(names), ax.get_figure(root=True), plt.rcParams["ytick.labelsize"]
+    if own and figure is not None:
+        figure.set_figheight(0.9 + 1.8 * line_height() * max(len(texts), 2))
+    room = width_of(ax) * _SPARE
+    for place, name in enumerate(texts):
+        text = fit(name_of(name), room, size)
+        ax.text(0, place - 0.24, text, transform=ax.get_yaxis_transform(), va="bottom", ha="left", fontsize=size,
+                color=plt.rcParams["ytick.labelcolor"], parse_math=False, in_layout=False)  # fmt: skip
+
+
+def line_height() -> float:
+    """The inches that a line of a chart's text takes, with the space to the next."""
+    return float(plt.rcParams["font.size"]) / 36
+
+
+def ink_on(color: Any) -> str:
+    """White or black text, whichever is read more easily on a colour (three numbers from 0 to 1)."""
+    parts = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in color[:3]]
+    return "#fefefe" if sum(w * part for w, part in zip((0.2126, 0.7152, 0.0722), parts, strict=True)) < 0.179 else INK
+
+
+def side_room(ax: Axes) -> float:
+    """How many inches a name beside the y axis may take."""
+    return min(width_of(ax), float(ax.get_figure(root=True).get_figwidth())) * 0.36 * _SPARE
+
+
+def _set_names(axis: Axis, texts: list[str], at: Iterable[float] | None, every: int = 1) -> None:
     places = list(range(len(texts)) if at is None else at)
     axis.set_ticks(places[::every], texts[::every], parse_math=False)
     axis.set_tick_params(length=0)

@@ -56,7 +56,7 @@ def timeline(
         _write_labels(ax, data)
     ax.hlines(floors.iloc[1:], 0, 1, transform=ax.get_yaxis_transform(), color=canvas.PALE, linewidth=0.6)
     ax.set(xlim=(0, max(float(data["end"].max()), 1e-3)), ylim=(float(heights.sum()), 0))
-    canvas.name_ticks(ax.yaxis, heights.index, at=floors + heights / 2)
+    canvas.name_down(ax, heights.index, at=floors + heights / 2)
     ax.grid(axis="x")
     ax.spines["left"].set_visible(False)
     return ax
@@ -126,11 +126,10 @@ def _colors(data: pd.DataFrame, names: list[str]) -> list[str]:
 
 
 def _write_labels(ax: Axes, data: pd.DataFrame) -> None:
-    inches = canvas.width_of(ax) / max(float(data["end"].max()), 1e-3)
+    inches = 0.83 * canvas.width_of(ax) / max(float(data["end"].max()), 1e-3)
     needed = ["label", "start", "end", "level", "color"]
     look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 7.5, "clip_on": True}
     for name, start, end, level, color in zip(*(data[c] for c in needed), strict=True):
         text = canvas.name_of(name, 20)
-        if (end - start) * inches > 0.08 * len(text) + 0.05:
-            ink = "white" if sum(to_rgb(color)) < 1.4 else "black"
-            ax.text((start + end) / 2, level, text, color=ink, parse_math=False, **look)
+        if (end - start) * inches > canvas.measure(text, look["fontsize"]) + 0.03:
+            ax.text((start + end) / 2, level, text, color=canvas.ink_on(to_rgb(color)), parse_math=False, **look)

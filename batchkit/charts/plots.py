@@ -38,20 +38,24 @@ def bars(
     """
     every = canvas.with_numbers(canvas.table(frame, x=x, y=y), "y").sort_values("y", ascending=False, kind="stable")
     data = _keep_top(every, _BARS if top is None else min(top, _BARS))
-    ax = canvas.new_axes(0.9 + 0.29 * max(len(data), 4), look)
+    ax = canvas.new_axes(0.9 + canvas.line_height() * max(len(data), 4), look)
     if data.empty:
         return canvas.nothing(ax)
-    drawn = ax.barh(range(len(data)), data["y"], color=canvas.shades(data["x"], highlight), height=0.74)
+    height = 0.74 if canvas.fits_beside(ax, data["x"]) else 0.36
+    drawn = ax.barh(range(len(data)), data["y"], color=canvas.shades(data["x"], highlight), height=height)
     if len(data) < len(every):
         drawn[-1].set_color(PALE)
     said = [canvas.say(v, unit) for v in data["y"]]
     if share and (total := data["y"].sum()) and (data["y"] >= 0).all():
         said = [f"{s} · {canvas.say(v / total, 'percent')}" for s, v in zip(said, data["y"], strict=True)]
     ax.bar_label(drawn, said, padding=4, fontsize="small", color=GREY, parse_math=False)
-    canvas.name_ticks(ax.yaxis, data["x"])
     ax.set_ylim(len(data) - 0.4, -0.6)
     if not data["y"].any():
         ax.set_xlim(0, 1)
+    if height < 0.5:
+        canvas.name_above(ax, data["x"], own=look.get("ax") is None)
+        return canvas.bare(ax, "x", "y")
+    canvas.name_down(ax, data["x"])
     return canvas.bare(ax, "x")
 
 
@@ -84,14 +88,17 @@ def columns(
         ax.fill_between(range(len(data)), data["y"], step="mid", linewidth=0)
     else:
         drawn = ax.bar(range(len(data)), data["y"], color=canvas.shades(data["x"], highlight), width=0.8)
-    names = [canvas.name_of(name, canvas.letters_for(ax, len(data))) for name in data["x"]]
-    canvas.name_ticks(ax.xaxis, names, every=canvas.crowding(ax, names))
-    ax.set_xlim(-0.6, len(data) - 0.4)
     said = [canvas.say(v, unit) for v in data["y"]]
-    if drawn is None or canvas.crowding(ax, said) > 1:
-        return canvas.scale(ax, unit)
-    ax.bar_label(drawn, said, padding=3, fontsize="small", color=GREY, parse_math=False)
-    return canvas.bare(ax, "y")
+    crowded = drawn is None or canvas.crowding(ax, said, "small") > 1
+    if crowded:
+        chosen = set(highlight)
+        said = [text if str(name) in chosen else "" for text, name in zip(said, data["x"], strict=True)]
+        canvas.scale(ax, unit)
+    if drawn is not None and any(said):
+        ax.bar_label(drawn, said, padding=3, fontsize="small", color=GREY, parse_math=False)
+    canvas.name_across(ax, data["x"])
+    ax.set_xlim(-0.6, len(data) - 0.4)
+    return ax if crowded else canvas.bare(ax, "y")
 
 
 def line(frame: Table, x: str = "", y: str = "", *, unit: Unit = "count", mean: int = 0, **look: Unpack[Look]) -> Axes:
@@ -133,13 +140,13 @@ def heat(
     cells = _matrix(data, across, down)
     mesh = ax.pcolormesh(cells, cmap="Blues", edgecolors="white", linewidth=1.2, vmin=min(0.0, np.nanmin(cells)))
     said = ["" if np.isnan(v) else canvas.say(v, unit) for v in cells.flat]
-    if canvas.crowding(ax, said, len(across)) > 1:
+    canvas.name_down(ax, down, np.arange(len(down)) + 0.5)
+    if canvas.crowding(ax, said, "small", len(across)) > 1:
         bar = ax.figure.colorbar(mesh, ax=ax, format=canvas.formatter(unit), aspect=30, pad=0.01)
         bar.outline.set_visible(False)
     else:
         _write_cells(ax, said, mesh.to_rgba(cells))
-    canvas.name_ticks(ax.xaxis, across, np.arange(len(across)) + 0.5, every=canvas.crowding(ax, across))
-    canvas.name_ticks(ax.yaxis, down, np.arange(len(down)) + 0.5)
+    canvas.name_across(ax, across, np.arange(len(across)) + 0.5)
     ax.set(ylim=(len(down), 0), facecolor=canvas.FAINT)
     ax.spines[:].set_visible(False)
     return ax
@@ -163,11 +170,9 @@ def _matrix(data: pd.DataFrame, across: list[str], down: list[str]) -> Any:
 def _write_cells(ax: Axes, said: list[str], colors: Any) -> None:
     wide = colors.shape[1]
     for i, text in enumerate(said):
-        dark = colors[i // wide, i % wide, :3].mean() < 0.6
+        ink = canvas.ink_on(colors[i // wide, i % wide, :3])
         spot = (i % wide + 0.5, i // wide + 0.5)
-        ax.text(
-            *spot, text, ha="center", va="center", fontsize="small", color="white" if dark else GREY, parse_math=False
-        )
+        ax.text(*spot, text, ha="center", va="center", fontsize="small", color=ink, parse_math=False)
 
 
 def pareto(
@@ -177,13 +182,15 @@ def pareto(
     *,
     finished: bool = False,
     mark: float = 0.8,
+    reached: float | None = None,
     noun: str = "items",
     **look: Unpack[Look],
 ) -> Axes:
     """Draw the share of y's sum that its largest rows make, marked where it reaches `mark` (0 to 1).
 
     A `finished` table holds the curve itself: y, a cumulative share from 0 to 1, by x, such a share or a number of
-    items. Where items are counted, the mark is at a whole one.
+    items. The mark is at `reached`, in the same unit, where that is known; else between the two points around it, at a
+    whole item where items are counted, and is said to be about there.
     """
     items, total = _curve(canvas.table(frame, x=x, y=y), finished)
     count = items[-1] if (items % 1 == 0).all() and len(items) else 0
@@ -192,20 +199,30 @@ def pareto(
     ax = canvas.new_axes(4.2, canvas_look)
     if len(items) < 2 or count == 1 or total[-1] < mark:
         return canvas.nothing(ax)
-    reach = float(np.interp(mark, total, items))
-    reach = ceil(round(reach * count, 6)) / count if count else reach
+    reach, known = _reach(items, total, mark, count, reached)
     ax.plot(items, total, color="C0", linewidth=2.2)
     ax.fill_between(items, total, color="C0", alpha=0.1, linewidth=0)
     ax.plot([0, 1], [0, 1], color=PALE, linewidth=1)
     ax.plot([0, reach, reach], [mark, mark, 0], color="C3", linewidth=1, linestyle="--")
     ax.plot([reach], [mark], "o", color="C3", markersize=6)
-    said = f"{canvas.say(reach, 'percent')} of {canvas.clean(noun)} make {canvas.say(mark, 'percent')}"
+    about = "" if known or not finished else "about "
+    said = f"{about}{canvas.say(reach, 'percent')} of {canvas.clean(noun)} make {canvas.say(mark, 'percent')}"
     side = "left" if reach < 0.6 else "right"
     ax.text(reach + (0.012 if side == "left" else -0.012), mark - 0.04, said, ha=side, va="top", parse_math=False)
     ax.text(0.6, 0.56, "if all were equal", ha="left", va="top", fontsize="small", color=GREY)
     ax.set(xlim=(0, 1), ylim=(0, 1.02))
     ax.xaxis.set_major_formatter(canvas.formatter("percent"))
     return canvas.scale(ax, "percent")
+
+
+def _reach(items: Any, total: Any, mark: float, count: float, reached: float | None) -> tuple[float, bool]:
+    """Where the mark is reached, as a share of the items, and whether that is known: given, or at a point or beside."""
+    if reached is not None:
+        return (reached / count if count else reached), True
+    found = float(np.interp(mark, total, items))
+    after = int(np.searchsorted(total, mark))
+    known = bool(total[after] == mark or (count and (items[after] - items[after - 1]) * count <= 1.000001))
+    return (ceil(round(found * count, 6)) / count if count else found), known
 
 
 def _curve(data: pd.DataFrame, finished: bool) -> tuple[Any, Any]:

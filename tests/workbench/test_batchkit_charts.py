@@ -86,12 +86,31 @@ def test_bars_never_replace_a_single_name_by_one_other() -> None:
     assert names(ax.get_yticklabels()) == ["a", "b", "c"]
 
 
-def test_long_names_keep_their_ends() -> None:
-    ax = charts.bars(pd.Series({"SOFT DRINKS " + "x" * 80 + " 12 PACK": 1}))
-    (name,) = names(ax.get_yticklabels())
+@pytest.mark.parametrize(("letters", "whole"), [(40, True), (400, False)])
+def test_names_too_long_for_the_side_stand_above_and_are_cut_only_where_they_do_not_fit(letters, whole) -> None:
+    long = "SOFT DRINKS " + "x" * letters + " 12 PACK"
+    ax = drawn(charts.bars(pd.Series({long: 2, "MILK": 1}), y="", unit="money"))
+    _, _, name, short = words(ax)
+    assert short == "MILK"
     assert name.startswith("SOFT DRINKS")
     assert name.endswith("12 PACK")
-    assert len(name) < 40
+    assert (name == long) == whole
+    assert not any(names(ax.get_yticklabels()))
+
+
+@pytest.mark.parametrize("labels", [["100-200", "200-500"] * 6, ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]])
+def test_labels_that_fit_are_whole_however_narrow_the_chart(labels) -> None:
+    figure, axes = plt.subplots(1, 2, figsize=(10, 3.4), width_ratios=(3, 2), layout="constrained")
+    ax = drawn(charts.columns(pd.DataFrame({"x": labels, "y": range(1, len(labels) + 1)}), ax=axes[int(len(labels) < 12)]))
+    shown = names(ax.get_xticklabels())
+    assert all(label in labels for label in shown)
+    boxes = [tick.get_window_extent() for tick in ax.get_xticklabels()]
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
+
+
+def test_a_highlighted_bar_says_its_value_however_many_there_are() -> None:
+    ax = drawn(charts.columns(pd.Series(range(1, 121)), highlight=["119"]))
+    assert [text for text in words(ax) if text] == ["120"]
 
 
 def test_columns_keep_the_order_of_the_table() -> None:
@@ -131,10 +150,16 @@ def test_pareto_marks_where_most_of_the_sum_is_reached() -> None:
     assert "25% of customers make 80%" in words(ax)
 
 
+def test_a_known_place_of_the_mark_is_not_guessed_between_the_points() -> None:
+    curve = pd.DataFrame({"customers": [100, 500, 1000], "share": [0.5, 0.82, 1.0]})
+    assert "43.6% of people make 80%" in words(charts.pareto(curve, finished=True, reached=436, noun="people"))
+    assert "about 47.5% of people make 80%" in words(charts.pareto(curve, finished=True, noun="people"))
+
+
 def test_pareto_takes_a_finished_curve() -> None:
     curve = pd.DataFrame({"customers": [0.1, 0.5, 1.0], "revenue": [0.6, 0.8, 1.0]})
     ax = drawn(charts.pareto(curve, "customers", "revenue", finished=True))
-    assert "50% of items make 80%" in words(ax)
+    assert "50% of items make 80%" in words(ax), "the curve has a point there, so it is no guess"
 
 
 def test_steps_give_each_series_an_axis_of_its_own() -> None:
