@@ -211,12 +211,6 @@ def classes(report: Report, of: str = "customer") -> pd.DataFrame:
     return rows(plain, ["class", "count", "revenue"], money=("count", "revenue"))
 
 
-def best_customers(report: Report) -> float | None:
-    """How many customers make 80% of the revenue; None where that is not known."""
-    table = classes(report)
-    return None if table.empty or table["count"].isna().any() else float(table["count"].iloc[0])
-
-
 def baskets(report: Report) -> pd.DataFrame:
     """Columns: from, to (NaN: open), orders: orders by their number of lines."""
     found = section(report, "analytics", "baskets")
