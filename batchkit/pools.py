@@ -42,6 +42,7 @@ class PoolSpec:
     offer: str = "ubuntu-hpc"
     sku: str = "2404"
     node_agent: str = "batch.node.ubuntu 24.04"
+    security: str = ""  # trustedLaunch where the host image can
     os_disk_gb: int = 0  # 0 takes the image's own; images fill it, since Docker's root is on it
     subnet: str = ""
     start_command: str = ""
@@ -224,8 +225,11 @@ def _start(spec: PoolSpec) -> dict[str, Any]:
 def _machine(spec: PoolSpec) -> dict[str, Any]:
     identity = {"resourceId": spec.identity}
     disk = {"osDisk": {"diskSizeGB": spec.os_disk_gb}} if spec.os_disk_gb else {}
+    uefi = {"secureBootEnabled": True, "vTpmEnabled": True}
+    security = {"securityProfile": {"securityType": spec.security, "uefiSettings": uefi}} if spec.security else {}
     return {
         **disk,
+        **security,
         "imageReference": {"publisher": spec.publisher, "offer": spec.offer, "sku": spec.sku, "version": spec.version},
         "nodeAgentSkuId": spec.node_agent,
         "containerConfiguration": {

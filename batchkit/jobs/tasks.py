@@ -22,6 +22,9 @@ RETRIES = 2
 # A task that runs away must not bill for a day: half an hour, and a second for each 100 kB, some 400 times what the
 # worker takes. Of a merge no bytes are known beforehand.
 SHORTEST, BYTES_A_SECOND, MERGE_TIME = timedelta(minutes=30), 100_000, timedelta(hours=2)
+USER = models.UserIdentity(  # nobody's: without rights on its node, said so that no default decides it
+    auto_user=models.AutoUserSpecification(scope="pool", elevation_level="nonadmin")
+)
 RETENTION = timedelta(days=1)  # of a task's folder on its node; the service's seven days fill a busy disk
 
 
@@ -115,6 +118,7 @@ def _task(
         resource_files=files,
         output_files=[*outputs, logs],
         exit_conditions=_satisfy_always(),
+        user_identity=USER,
         constraints=models.BatchTaskConstraints(
             max_task_retry_count=RETRIES, retention_time=RETENTION, max_wall_clock_time=longest
         ),

@@ -10,6 +10,7 @@ import base64
 import json
 import os
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
@@ -60,6 +61,12 @@ class Target:
     def private(self) -> bool:
         """Whether it has a network of its own, and closes its doors once the image is built."""
         return bool(self.parameters.get("privateNetwork"))
+
+    @property
+    def logs(self) -> bool:
+        """Whether Batch, registry and storage send their logs to a workspace."""
+        values = self.parameters
+        return bool(values.get("diagnostics", True) or values.get("logAnalyticsWorkspaceId"))
 
     @property
     def pause(self) -> float:
@@ -121,6 +128,8 @@ class Target:
         built = bool(self.session.settings.azure.acr.image_digest)  # by then the private form's doors are closed
         doors = {"publicAccess": "Disabled"} if self.private and built else {}
         values = {"createResourceGroup": self.owns_group, **doors, **self.parameters, **changes}
+        if values.get("budget") and not values.get("budgetStart"):
+            values["budgetStart"] = f"{datetime.now(UTC):%Y-%m-01}"  # the service takes the current month alone
         if not any(values.get(kind) for kind in ("deployers", "operators", "analysts")):
             values["operators"] = [self.caller]
         return values
@@ -207,6 +216,7 @@ def _known(azure: dict[str, Any]) -> dict[str, Any]:
         "registryName": part["acr"].get("login_server", "").split(".")[0],
         "batchAccountName": part["batch"].get("account_name"),
         "identityName": part["batch"].get("managed_identity_id", "").rsplit("/", 1)[-1],
+        "budgetStart": (azure.get("budget") or {}).get("start"),
     }
     return {name: value for name, value in found.items() if value}
 

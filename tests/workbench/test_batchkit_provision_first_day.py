@@ -50,10 +50,13 @@ def test_what_a_node_is_is_chosen_once_and_kept(place):
     heard = Heard()
     session = provision.apply(place.target("kept"), None, heard)
     kept = session.settings.azure.batch.machine
+    assert kept["security"] == "trustedLaunch"
     assert (kept["sku"], kept["version"], kept["vm_size"]) == ("2404", "1.0.20260901", "Standard_D2ds_v5")
     spec = pools.spec(place.target("kept").session)
     pool_id = pools.ensure(session, spec)
     assert "version 1.0.20260901" in pools.describe(session, pool_id)["host image"]
+    machine = session.batch.get_pool(pool_id).virtual_machine_configuration
+    assert machine.security_profile.security_type == "trustedLaunch"
     provision.destroy(place.target("kept"), "kept", tell=heard)
 
 
@@ -140,6 +143,16 @@ def test_an_identity_that_was_made_anew_gets_its_roles_again(place):
     assert heard.has("it was of an identity that is gone")
     assert resources.get_by_id(row["id"], api_version=ROLE_API).properties["principalId"] == kept["principalId"]
     provision.destroy(place.target("anew"), "anew", tell=Heard())
+
+
+def test_what_a_parameter_took_back_is_destroyed_by_its_tag(place):
+    first = provision.apply(place.target("taken-back", alertEmails=["a@example.org"], budget=50), None, Heard())
+    assert first.settings.azure.model_dump()["budget"]["start"].endswith("-01")
+    heard = Heard()
+    provision.destroy(place.target("taken-back", diagnostics=False), "taken-back", tell=heard)
+    assert heard.has("deleting workspaces")
+    assert heard.has("deleting metricalerts")
+    assert heard.has("deleted the resource group taken-back")
 
 
 def test_destroy_needs_no_record_of_the_deployment(place):

@@ -58,7 +58,7 @@ def test_from_nothing_and_back(place, worker):
     first = provision.plan(target)
     assert set(first["plan"][: list(first["what"]).index("provider")]) == {"create"}
     assert len(by(first, what="role")) == 8
-    assert len(by(first, what="provider")) == 4
+    assert len(by(first, what="provider")) == 6
     assert by(first, what="quota")["plan"].item() == "not known yet"
     assert by(first, what="price", name="floor")["plan"].item() == "5 USD a month"
 

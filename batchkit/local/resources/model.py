@@ -28,8 +28,9 @@ _ROLE_ID = "roleDefinitionId"
 ROLE_MOVES = "Tenant ID, application ID, principal ID, and scope are not allowed to be updated."
 _TOP = 3  # of a resource's words behind "providers" when it is part of no other: namespace, type, name
 HIDDEN = ("service", "effectiveAt")
-NAMESPACES = ("Microsoft.Batch", "Microsoft.ContainerRegistry", "Microsoft.Insights", "Microsoft.ManagedIdentity",
-              "Microsoft.Network", "Microsoft.Storage")  # fmt: skip
+NAMESPACES = ("Microsoft.Batch", "Microsoft.Consumption", "Microsoft.ContainerRegistry", "Microsoft.Insights",
+              "Microsoft.ManagedIdentity", "Microsoft.Network", "Microsoft.OperationalInsights",
+              "Microsoft.Storage")  # fmt: skip
 ALWAYS = ("Microsoft.Authorization", "Microsoft.Resources")
 
 
