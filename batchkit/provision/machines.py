@@ -34,7 +34,7 @@ def choose(session: Session) -> dict[str, str]:
     """The first wanted size that quota and region allow, and the newest verified image with containers for it.
 
     Returns fields of `pools.PoolSpec`: vm_size, publisher, offer, sku, node_agent, version, security.
-    Raises ServiceError when the account's list has no image that will do. Source of the rules: Batch's guide to images and its quotas.
+    Raises ServiceError when the account's list has no image that will do. Rules: Batch's guide to images and quotas.
     """
     size = quota.size(session)
     best = max((entry for entry in supported(session) if fits(entry, size.arm)), key=_rank, default=None)

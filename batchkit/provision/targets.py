@@ -16,6 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from azure.mgmt.containerregistry import ContainerRegistryManagementClient
 from azure.mgmt.containerregistrytasks import ContainerRegistryTasksMgmtClient
 from azure.mgmt.resource.deployments import DeploymentsMgmtClient
 from azure.mgmt.resource.resources import ResourceManagementClient
@@ -110,6 +111,11 @@ class Target:
     def builds(self) -> Any:
         """The registry's image builds."""
         return self._client(ContainerRegistryTasksMgmtClient)
+
+    @cached_property
+    def registries(self) -> Any:
+        """Resource Manager's part of the registry: copies of images."""
+        return self._client(ContainerRegistryManagementClient)
 
     def body(self, **changes: Any) -> dict[str, Any]:
         """The deployment as Resource Manager takes it; whoever runs this is an operator unless others are named."""

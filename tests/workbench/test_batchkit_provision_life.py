@@ -211,6 +211,26 @@ def test_a_registry_that_refuses_builds_says_what_to_do(place, worker, monkeypat
     provision.destroy(place.target("free"), "free", tell=Heard())
 
 
+def test_docker_hub_is_asked_once_and_its_limit_waited_for(place, worker):
+    target = place.target("hub")
+    (worker / "Dockerfile").write_text("FROM python:3.13-slim\n")
+    place.tell(hub_refusals=1)
+    with pytest.raises(ServiceError, match="could not build"):  # what a build from there meets
+        provision.apply(target, worker, Heard())
+    (worker / "Dockerfile").write_text("ARG BASE=python:3.13-slim\nFROM ${BASE}\n")
+    place.tell(hub_refusals=2)
+    heard = Heard()
+    provision.apply(place.target("hub"), worker, heard)
+    assert heard.has("copied python:3.13-slim into the registry")
+    (worker / "more.txt").write_text("another image")
+    place.tell(hub_refusals=1000)  # nobody asks it any more
+    again = Heard()
+    provision.apply(place.target("hub"), worker, again)
+    assert again.has("the image is")
+    assert not again.has("copied")
+    provision.destroy(place.target("hub"), "hub", tell=heard)
+
+
 @pytest.mark.parametrize("engine", ["docker", "podman"])
 def test_the_digest_is_the_registrys(engine, tmp_path, monkeypatch):
     program = tmp_path / engine

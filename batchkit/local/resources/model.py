@@ -40,6 +40,7 @@ class Knobs:
 
     Attributes:
         family_quota: cores of single families, below `core_quota` for all.
+        hub_refusals: how often Docker Hub still refuses, to a build or to a copy.
         roles: what whoever uses it holds, each ROLE[@SCOPE], and nothing else; None for one who may do everything.
         network: where they stand: outside, inside, or an address (see networks.py).
     """
@@ -53,6 +54,7 @@ class Knobs:
     fail_at: str = ""
     slowness: float = 1.0
     builds_allowed: bool = True
+    hub_refusals: int = 0
     taken_names: list[str] = field(default_factory=list)
     roles: list[str] | None = None
     network: str = networks.OUTSIDE
