@@ -109,6 +109,11 @@ def _hopeless(pool: models.BatchPool, ill: list[models.BatchNode], troubles: tup
     return ""
 
 
+def size(pool: models.BatchPool) -> int:
+    """How many nodes a pool has or is to have."""
+    return max(_nodes(pool), _target(pool))
+
+
 def _nodes(pool: models.BatchPool) -> int:
     return (pool.current_dedicated_nodes or 0) + (pool.current_low_priority_nodes or 0)
 

@@ -63,7 +63,7 @@ def spec(session: Session, **changes: Any) -> PoolSpec:
         "registry": azure.acr.login_server,
     }
     own = {"vm_size", "publisher", "offer", "sku", "node_agent"} <= changes.keys()
-    chosen: dict[str, Any] = {} if own else machines.chosen(session)
+    chosen: dict[str, Any] = {} if own else {k: v for k, v in machines.chosen(session).items() if k != "disk_gb"}
     fields["subnet"] = azure.batch.model_dump().get("subnet_id") or ""
     return PoolSpec(**(fields | chosen | changes))
 
@@ -207,6 +207,22 @@ def delete(session: Session, pool_id: str) -> None:
     azure = session.settings.azure
     with explain(f"delete the pool {pool_id}"):
         session.arm.pool.begin_delete(azure.resource_group, azure.batch.account_name, pool_id)
+
+
+def retire(session: Session, keep: str) -> list[str]:
+    """Delete our pools of another description than `keep` that are idle: no nodes, none wanted, no active job.
+
+    Returns the ids of what goes. Raises ServiceError when Azure refuses.
+    """
+    prefix = session.settings.azure.batch.pool_id
+    with explain("look for pools of an older description"):
+        found = [pool for pool in session.batch.list_pools() if pool.id.startswith(f"{prefix}-") and pool.id != keep]
+        jobs = session.batch.list_jobs(filter="state eq 'active'") if found else []
+        busy = {job.pool_info.pool_id for job in jobs if job.pool_info}
+    idle = [str(pool.id) for pool in found if pool.id not in busy and not health.size(pool)]
+    for pool_id in idle:
+        delete(session, pool_id)
+    return idle
 
 
 def _network(spec: PoolSpec) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def chosen(session: Session) -> dict[str, str]:
 def choose(session: Session) -> dict[str, str]:
     """The first wanted size that quota and region allow, and the newest verified image with containers for it.
 
-    Returns fields of `pools.PoolSpec`: vm_size, publisher, offer, sku, node_agent, version, security.
+    Returns fields of `pools.PoolSpec`: vm_size, publisher, offer, sku, node_agent, version, security, disk_gb.
     Raises ServiceError when the account's list has no image that will do. Rules: Batch's guide to images and quotas.
     """
     size = quota.size(session)
@@ -44,7 +44,7 @@ def choose(session: Session) -> dict[str, str]:
     found = {"publisher": reference.publisher, "offer": reference.offer, "sku": reference.sku}
     version = _version(session, found)
     return {"vm_size": size.name, **found, "node_agent": best.node_agent_sku_id, "version": version,
-            "security": _security(session, found, version)}  # fmt: skip
+            "security": _security(session, found, version), "disk_gb": str(size.disk_gb or "")}  # fmt: skip
 
 
 def fits(entry: Any, arm: bool = False) -> bool:

@@ -44,6 +44,7 @@ def test_the_image_is_the_one_of_the_rule(place):
         "vm_size": "Standard_D2ds_v5",
         "version": "1.0.20260901",
         "security": "trustedLaunch",
+        "disk_gb": "75",
         "publisher": "microsoft-dsvm",
         "offer": "ubuntu-hpc",
         "sku": "2404",

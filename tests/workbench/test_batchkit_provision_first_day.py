@@ -3,6 +3,7 @@
 import types
 
 import pytest
+from azure.batch import models
 from azure.core.exceptions import HttpResponseError
 from azure.mgmt.resource.resources.models import ResourceGroup
 from provisioned import SUBSCRIPTION, Heard, subscription
@@ -112,6 +113,16 @@ def test_a_pool_that_exists_is_patched(place):
     assert "enabled again" in pools.mend(session, pool_id)
     assert session.batch.get_pool(pool_id).enable_auto_scale
     provision.destroy(place.target("patched"), "patched", tell=Heard())
+
+
+def test_pools_of_an_older_description_go_when_they_are_idle(place):
+    session = provision.apply(place.target("older"), None, Heard())
+    old, busy, new = (pools.ensure(session, pools.spec(session, os_disk_gb=size)) for size in (64, 65, 66))
+    session.batch.create_job(models.BatchJobCreateOptions(id="j", pool_info=models.BatchPoolInfo(pool_id=busy)))
+    assert pools.retire(session, new) == [old]
+    assert pools.retire(session, new) == []
+    assert session.batch.pool_exists(busy)
+    provision.destroy(place.target("older"), "older", tell=Heard())
 
 
 def test_nodes_read_inputs_and_write_outputs_and_logs_alone(place):
