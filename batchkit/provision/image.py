@@ -22,6 +22,7 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,9 @@ from batchkit.errors import ServiceError, code_of, explain
 from batchkit.provision.targets import ARM_SCOPE, Target
 from batchkit.session import Session
 
-WORKER = Path(__file__).parents[2] / "node"
+CHECKOUT = Path(__file__).parents[2] / "node"
+_INSTALLED = find_spec("node")  # its wheel carries the Dockerfile; nothing of it is imported
+WORKER = CHECKOUT if CHECKOUT.is_dir() or not (_INSTALLED and _INSTALLED.origin) else Path(_INSTALLED.origin).parent
 _GOING = ("Queued", "Started", "Running")
 
 
