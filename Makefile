@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 LOCKS := pyproject.toml node/pyproject.toml .constraints.txt batchkit/local/azurite/package-lock.json
 
-.PHONY: run test lab help lint types tests coverage notebooks pictures sdk-tests kill-tests mutants bench-batch clients recorded az checkov bench fuzz faults browser image environment
+.PHONY: run test lab help lint types tests coverage notebooks pictures sdk-tests kill-tests mutants bench-batch clients recorded az checkov bench fuzz faults browser image environment lock
 
 run: $(READY)
 	@$(BIN)/batchkit run
@@ -89,6 +89,15 @@ browser: $(READY) .venv-browser/bin/python  ## the newest run's page in Chromium
 
 environment: $(READY)  ## write environment.yml from pyproject.toml
 	@$(BIN)/python tests/environment.py > environment.yml
+
+lock: $(READY) .venv-lock/bin/uv  ## write requirements.lock: every package with its hashes
+	@.venv-lock/bin/uv pip compile --universal --python-version 3.11.5 --generate-hashes --quiet --no-header --no-annotate \
+	  -c .constraints.txt -c node/constraints.txt pyproject.toml node/pyproject.toml \
+	  --extra local --extra workbench --extra dev --extra journey >.lock.new
+	@(sed -n '1,2p' requirements.lock; cat .lock.new) >.lock.whole && mv .lock.whole requirements.lock && rm .lock.new
+
+.venv-lock/bin/uv:
+	@$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv
 
 # The set-up: once, and again only when a list of dependencies changed.
 $(READY): $(LOCKS)

@@ -219,7 +219,8 @@ def retire(session: Session, keep: str) -> list[str]:
         found = [pool for pool in session.batch.list_pools() if pool.id.startswith(f"{prefix}-") and pool.id != keep]
         jobs = session.batch.list_jobs(filter="state eq 'active'") if found else []
         busy = {job.pool_info.pool_id for job in jobs if job.pool_info}
-    idle = [str(pool.id) for pool in found if pool.id not in busy and not health.size(pool)]
+    there = [pool for pool in found if word(pool.state) == "active" and pool.id not in busy]
+    idle = [str(pool.id) for pool in there if not health.size(pool)]
     for pool_id in idle:
         delete(session, pool_id)
     return idle

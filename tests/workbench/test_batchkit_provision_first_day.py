@@ -166,6 +166,17 @@ def test_what_a_parameter_took_back_is_destroyed_by_its_tag(place):
     assert heard.has("deleted the resource group taken-back")
 
 
+def test_a_pipelines_identity_is_told_and_a_second_apply_changes_nothing(place):
+    trusted = [{"name": "main", "issuer": "https://token.example.org", "subject": "repo:us/it:environment:azure"}]
+    asked = {"federation": trusted, "budget": 10, "alertEmails": ["a@example.org"]}
+    session = provision.apply(place.target("piped", **asked), None, Heard())
+    assert len(session.settings.azure.model_dump()["pipelines"]["client_id"]) == 36
+    again = Heard()
+    provision.apply(place.target("piped", **asked), None, again)
+    assert again[0] == "nothing to change"
+    provision.destroy(place.target("piped", **asked), "piped", tell=Heard())
+
+
 def test_destroy_needs_no_record_of_the_deployment(place):
     target = place.target("unrecorded")
     provision.apply(target, None, Heard())
