@@ -82,7 +82,7 @@ faults: $(READY)  ## every fault on demand, storms, restarts, kills at any momen
 	@BATCHKIT_RACES=20 $(BIN)/pytest -m "longer or not longer" tests/local/test_local_faults.py tests/workbench/test_batchkit_run_ends.py tests/workbench/test_batchkit_run.py tests/workbench/test_batchkit_watching.py tests/workbench/test_batchkit_jobs.py
 
 browser: $(READY) .venv-browser/bin/python  ## the newest run's page in Chromium, wide and narrow
-	@.venv-browser/bin/python tests/browser.py
+	@$(BIN)/python tests/workflows/npm.py && .venv-browser/bin/python tests/browser.py
 
 .venv-browser/bin/python:
 	@$(PYTHON) -m venv .venv-browser && .venv-browser/bin/pip install --quiet selenium==4.45.0

@@ -104,6 +104,18 @@ def doctor(as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
+@app.command()
+def compare(
+    run: Annotated[list[str], typer.Argument(help="Runs: their ids, or their folders.")],
+    runs: Annotated[Path, typer.Option(help="Where the runs are.")] = Path("runs"),
+    as_json: Json = False,
+) -> None:
+    """Show runs side by side: figures, rules, anomalies, time, and what changed."""
+    from batchkit import comparing
+
+    table(comparing.compare(run, runs), as_json, "")
+
+
 def main() -> None:
     """Run the command line, and end with one line and an exit code whatever went wrong."""
     try:

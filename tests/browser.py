@@ -1,9 +1,11 @@
 """The report in a real browser: make browser opens the newest run's page in Chromium, wide and as on a telephone.
 
-The page must ask nobody for anything, log no error, show every chart with a size, and never be wider than the screen.
+By day and by night, the page must ask nobody for anything, log no error, show every chart with a size, have no text
+under eleven pixels, never be wider than the screen, have no violation that axe finds, and print on six pages.
 Keeps the figures in tests/measured.json and a picture of each width in build/browser/.
 """
 
+import base64
 import re
 import shutil
 import subprocess
@@ -17,7 +19,8 @@ from selenium import webdriver
 
 ROOT = Path(__file__).parent.parent
 NEEDED = {"chromium": "chromium", "chromedriver": "chromium-driver"}
-WIDTHS = {"wide": 1280, "telephone": 400}
+WIDTHS = {"wide": 1200, "telephone": 390}
+SMALLEST, MOST_PAGES = 11, 6  # pixels of a text; sheets of paper of the real year
 FLAGS = [
     "--headless",
     "--disable-gpu",
@@ -30,7 +33,12 @@ FLAGS = [
 ]
 FINDINGS = """
 const shown = [...document.querySelectorAll('img, svg')].map(item => item.getBoundingClientRect());
+const sizes = [...document.querySelectorAll('body *')].filter(item =>
+    [...item.childNodes].some(node => node.nodeType === 3 && node.textContent.trim()) && item.getClientRects().length
+    && !['SCRIPT', 'STYLE', 'TITLE', 'DESC', 'title', 'desc'].includes(item.tagName)).map(item =>
+    parseFloat(getComputedStyle(item).fontSize) * (item.getScreenCTM ? item.getScreenCTM().a : 1));
 return {
+    smallest: Math.min(...sizes),
     title: document.title,
     headings: [...document.querySelectorAll('h1, h2')].map(item => item.textContent.trim()),
     tables: document.querySelectorAll('table').length,
@@ -43,6 +51,8 @@ return {
 """
 
 
+PACKAGE = ROOT / "tests/workflows"
+AXE = PACKAGE / "node_modules/axe-core/axe.min.js"
 MARKER = "a script of the data ran"
 HOSTILE = [
     f"<script>document.title='{MARKER}'</script>",
@@ -61,7 +71,8 @@ def main() -> int:
         what = f"apt-get install {' '.join(missing)}" if missing else "a run: make run"
         print(f"make browser needs {what}", file=sys.stderr)
         return 1
-    found = {name: opened(pages[-1], name, width) for name, width in WIDTHS.items()}
+    looks = {f"{name}{look}": width for name, width in WIDTHS.items() for look in ("", "-dark")}
+    found = {name: opened(pages[-1], name, width) for name, width in looks.items()}
     wrong = [f"{name}: {complaint}" for name, page in found.items() for complaint in complaints(page)]
     wrong += hostile()
     print(
@@ -85,7 +96,11 @@ def hostile() -> list[str]:
         for name, html in {"hostile": whole, "hostile-without-policy": bare}.items():
             target.write_text(html)
             page = opened(target, name, WIDTHS["wide"])
-            wrong += [f"{name}: a script ran"] * (page["title"] == MARKER) + [f"{name}: {c}" for c in complaints(page)]
+            ran = [f"{name}: a script ran"] * (page["title"] == MARKER)
+            wrong += ran + [f"{name}: {c}" for c in complaints(page, made_for_reading=False)]
+        page = opened(target.with_name("results.html"), "hostile-results", WIDTHS["telephone"])
+        wrong += ["hostile results: a script ran"] * (page["title"] == MARKER)
+        wrong += [f"hostile results: {complaint}" for complaint in complaints(page)]
     return wrong
 
 
@@ -102,7 +117,13 @@ def opened(page: Path, name: str, width: int) -> dict[str, Any]:
         try:
             driver.get(page.as_uri())
             driver.set_window_size(width, 1000)
+            dark = [{"name": "prefers-color-scheme", "value": "dark" if "dark" in name else "light"}]
+            driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": dark})
             found: dict[str, Any] = driver.execute_script(FINDINGS)
+            driver.execute_script(AXE.read_text("utf-8"))
+            violations = driver.execute_async_script("axe.run().then(r => arguments[0](r.violations))")
+            found["axe"] = [f"{v['id']}: {v['nodes'][0]['target']}" for v in violations]
+            found["pages"] = len(re.findall(rb"/Type\s*/Page\b", base64.b64decode(driver.print_page())))
             found["log"] = [entry["message"] for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
             driver.set_window_size(width, min(driver.execute_script("return document.body.scrollHeight"), 15000))
             folder = ROOT / "build" / "browser"
@@ -113,8 +134,8 @@ def opened(page: Path, name: str, width: int) -> dict[str, Any]:
     return found
 
 
-def complaints(page: dict[str, Any]) -> list[str]:
-    """What is wrong with a page."""
+def complaints(page: dict[str, Any], made_for_reading: bool = True) -> list[str]:
+    """What is wrong with a page; the executed notebooks are not asked for all that the results are."""
     checks = {
         "it has no title": not page["title"],
         "it has no headings": len(page["headings"]) < 2,
@@ -123,6 +144,9 @@ def complaints(page: dict[str, Any]) -> list[str]:
         f"it asks for {page['asked']}": page["asked"],
         f"it logs {page['log']}": page["log"],
         f"it is {page['overflow']} pixels wider than the screen": page["overflow"] > 0,
+        f"a text is {page['smallest']:.1f} pixels high": page["smallest"] < SMALLEST and made_for_reading,
+        f"axe finds {page['axe']}": page["axe"] and made_for_reading,
+        f"it prints on {page['pages']} pages": page["pages"] > MOST_PAGES and made_for_reading,
     }
     return [text for text, wrong in checks.items() if wrong]
 

@@ -13,6 +13,7 @@ import papermill
 
 from batchkit.headless import page
 from batchkit.headless.record import Record
+from batchkit.page import writing
 from node import cli
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
@@ -60,6 +61,8 @@ def main(target: Path, names: list[str]) -> None:
         record.errors = [{"what": name, "why": name, "next": name} for name in names]
         record.warnings, record.come_back = list(names), names[0]
         page.write_page(vars(record), [Path(folder, "b.ipynb")], target)
+        summary = json.loads(Path(folder, "summary.json").read_bytes())
+        writing.write(vars(record), summary, target.with_name("results.html"))
 
 
 if __name__ == "__main__":

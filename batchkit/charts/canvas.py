@@ -227,7 +227,9 @@ def crowding(ax: Axes, labels: list[str], size: float | str, in_a_row: int = 0) 
 
 def width_of(ax: Axes) -> float:
     """The inches between the sides of the Axes, as laid out with what is on them so far."""
-    ax.figure.draw_without_rendering()
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    figure.draw_without_rendering()
     return max(float(ax.get_window_extent().width) / ax.figure.dpi, 0.1)
 
 
@@ -264,7 +266,13 @@ def name_above(ax: Axes, names: Iterable[object], own: bool) -> None:
     for place, name in enumerate(texts):
         text = fit(name_of(name), room, size)
         ax.text(0, place - 0.24, text, transform=ax.get_yaxis_transform(), va="bottom", ha="left", fontsize=size,
-                color=plt.rcParams["ytick.labelcolor"], parse_math=False, in_layout=False)  # fmt: skip
+                color=_label_color(), parse_math=False, in_layout=False)  # fmt: skip
+
+
+def _label_color() -> str:
+    """The colour of names beside an axis, which a style may leave to that of its ticks."""
+    color = str(plt.rcParams["ytick.labelcolor"])
+    return str(plt.rcParams["ytick.color"]) if color == "inherit" else color
 
 
 def line_height() -> float:
@@ -280,7 +288,9 @@ def ink_on(color: Any) -> str:
 
 def side_room(ax: Axes) -> float:
     """How many inches a name beside the y axis may take."""
-    return min(width_of(ax), float(ax.get_figure(root=True).get_figwidth())) * 0.36 * _SPARE
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    return min(width_of(ax), float(figure.get_figwidth())) * 0.36 * _SPARE
 
 
 def _set_names(axis: Axis, texts: list[str], at: Iterable[float] | None, every: int = 1) -> None:

@@ -208,6 +208,8 @@ def pareto(
     about = "" if known or not finished else "about "
     said = f"{about}{canvas.say(reach, 'percent')} of {canvas.clean(noun)} make {canvas.say(mark, 'percent')}"
     side = "left" if reach < 0.6 else "right"
+    if canvas.measure(said) > canvas.width_of(ax) * (1 - reach if side == "left" else reach):
+        said = said.replace(" make ", "\nmake ")
     ax.text(reach + (0.012 if side == "left" else -0.012), mark - 0.04, said, ha=side, va="top", parse_math=False)
     ax.text(0.6, 0.56, "if all were equal", ha="left", va="top", fontsize="small", color=GREY)
     ax.set(xlim=(0, 1), ylim=(0, 1.02))

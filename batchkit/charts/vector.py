@@ -1,4 +1,4 @@
-"""A chart as SVG to stand in a page: text in the reader's own fonts, colours that follow the page's, for screen readers.
+"""A chart as SVG for a page: text in the reader's own fonts, colours that follow the page's, words for screen readers.
 
 One form for every width: drawn some 450 pixels wide, so that its smallest text is still read on a telephone, and
 scaled. Every colour of the chart is a name that the page's style gives a value, by day and by night (see `PALETTE`).
@@ -11,24 +11,25 @@ import warnings
 from collections.abc import Callable
 from html import escape
 from io import StringIO
+from typing import Any, cast
 from xml.etree import ElementTree
 
 import matplotlib.pyplot as plt
 from cycler import cycler
 from matplotlib.axes import Axes
 
-WIDTH = 440  # pixels, as drawn
+WIDTH = 400  # pixels, as drawn
 # What is drawn -> the page's name for it. Colours that are not here, as those of a heat map's cells, stay.
 PALETTE = {
     "#22303c": "ink", "#5f6b76": "muted", "#c3ccd5": "pale", "#f5f7f9": "faint", "#e6eaee": "grid", "#aab4be": "axis",
     "#3c4854": "label", "#ffffff": "paper", "#0072b2": "c0", "#e69f00": "c1", "#009e73": "c2", "#d55e00": "c3",
     "#56b4e9": "c4", "#cc79a7": "c5", "#646e78": "c6",
 }  # fmt: skip
-STYLE = {
+STYLE: dict[str, Any] = {
     "figure.figsize": (WIDTH / 72, 3.4),
     "figure.constrained_layout.w_pad": 0.08,
     "font.family": ["DejaVu Sans"],
-    "font.size": 14.5,
+    "font.size": 15.8,
     "axes.labelsize": 14,
     "axes.titlesize": 15,
     "xtick.labelsize": 14,
@@ -67,7 +68,7 @@ def svg(name: str, title: str, description: str, draw: Callable[[], Axes]) -> st
     `name` tells it from the others of the page (letters, digits and hyphens), `title` and `description` are what a
     screen reader says of it. The figure that `draw` makes is closed.
     """
-    with plt.rc_context({**STYLE, "svg.hashsalt": name}), warnings.catch_warnings():
+    with plt.rc_context(cast(Any, {**STYLE, "svg.hashsalt": name})), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # the reader's fonts have it, or a box
         figure = draw().get_figure(root=True)
         assert figure is not None
@@ -82,6 +83,9 @@ def _for_page(text: str, name: str, title: str, description: str) -> str:
     root = ElementTree.fromstring(text)  # noqa: S314  # matplotlib's own output
     for junk in root.findall(f"{{{_SPACE}}}metadata"):
         root.remove(junk)
+    for parent in list(root.iter()):  # its own style is of the whole page in HTML, and the page has one
+        for child in [c for c in parent if c.tag == f"{{{_SPACE}}}style"]:
+            parent.remove(child)
     _own_ids(root, name)
     for element in root.iter():
         if "style" in element.attrib:

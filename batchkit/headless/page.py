@@ -12,8 +12,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from batchkit import story
 from batchkit.files import write_whole
-from batchkit.headless import story
 from batchkit.text import plain
 
 TITLE = "Transactions on Azure Batch"

@@ -128,6 +128,9 @@ def unexpected(failure: Exception) -> Trouble:
     )
 
 
+TECHNICAL = "technical.html"
+
+
 def write(folder: Path, record: Record, made: Sequence[Path] = ()) -> None:
     """Write run.json and the page, with the executed notebooks that were made.
 
@@ -136,10 +139,28 @@ def write(folder: Path, record: Record, made: Sequence[Path] = ()) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "run.json", vars(record))
-        page.write_page(vars(record), made, folder / "report.html")
+        if made:
+            page.write_page(vars(record), made, folder / TECHNICAL)
+        _write_results(vars(record), folder)
     except OSError as error:
         where = error.filename or folder
         raise BatchkitError(f"Could not write {where}: {error.strerror}. {_FREE.capitalize()}.") from error
+
+
+def _write_results(record: Mapping[str, Any], folder: Path) -> None:
+    """The page of results, and the list of all runs; a page that cannot be drawn is one of what happened alone."""
+    from batchkit.page import index, writing  # matplotlib comes with it, which takes a second
+
+    found = index.read(folder)
+    try:
+        writing.write(record, found.summary if found else {}, folder / "report.html",
+                      writing.previous_of(record, folder.parent))  # fmt: skip
+    except OSError:
+        raise
+    except Exception as failure:  # of data that nobody thought of: what happened is said all the same
+        why = f"The results could not be drawn ({type(failure).__name__}: {failure}); summary.json has them."
+        page.write_page({**record, "warnings": [*record["warnings"], why]}, [], folder / "report.html")
+    index.write_index(folder.parent)
 
 
 def write_json(path: Path, document: Mapping[str, Any]) -> None:

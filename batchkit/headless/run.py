@@ -15,9 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from batchkit import inputs, mappings, outcome, session
+from batchkit import inputs, mappings, outcome, session, story
 from batchkit.errors import BatchkitError
-from batchkit.headless import notebooks, record, story
+from batchkit.headless import notebooks, record
 from batchkit.headless.record import Order, Record, Trouble
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -131,7 +131,7 @@ def _rows(frame: Any) -> list[dict[str, Any]]:
 
 
 def _tell(order: Order, kept: Record) -> None:
-    made = [order.folder / name for name in ("report.html", "summary.json", "run.json")]
+    made = [order.folder / name for name in ("report.html", "technical.html", "summary.json", "run.json")]
     _say("\n" + "\n".join([*story.lines(vars(kept)), "", *(str(path) for path in made if path.exists())]))
 
 

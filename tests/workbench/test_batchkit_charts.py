@@ -100,7 +100,7 @@ def test_names_too_long_for_the_side_stand_above_and_are_cut_only_where_they_do_
 
 @pytest.mark.parametrize("labels", [["100-200", "200-500"] * 6, ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]])
 def test_labels_that_fit_are_whole_however_narrow_the_chart(labels) -> None:
-    figure, axes = plt.subplots(1, 2, figsize=(10, 3.4), width_ratios=(3, 2), layout="constrained")
+    _, axes = plt.subplots(1, 2, figsize=(10, 3.4), width_ratios=(3, 2), layout="constrained")
     ax = drawn(
         charts.columns(pd.DataFrame({"x": labels, "y": range(1, len(labels) + 1)}), ax=axes[int(len(labels) < 12)])
     )

@@ -82,6 +82,7 @@ def test_importing_the_language_brings_in_no_azure(module):
 # charts and tables, the run without a person, the command line, scaling, provisioning, and what stands for Azure.
 BESIDE = {"inputs.py", "datasets.py", "charts", "tables.py", "headless", "outcome.py", "cli.py", "launch.py"}
 BESIDE |= {"autoscale", "provision", "local", "commands", "registering.py", "tabular.py", "pool_views.py"}
+BESIDE |= {"page", "comparing.py", "story.py"}
 BESIDE |= {"repairing.py", "explaining.py", "showing.py"}
 
 

@@ -23,7 +23,7 @@ def folder(tmp_path_factory):
         [BATCHKIT, "run", "--runs", runs], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=280
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    [folder] = runs.iterdir()
+    [folder] = runs.glob("*/")
     assert str(folder / "report.html") in done.stderr
     assert " tasks" in done.stderr  # the progress bar
     return folder
@@ -46,6 +46,7 @@ def test_the_folder_holds_what_was_promised(folder, record):
         "03_submit_job.ipynb",
         "04_results.ipynb",
         "report.html",
+        "technical.html",
         "summary.json",
         "run.json",
     }
@@ -86,5 +87,34 @@ def test_no_chart_or_table_failed(folder):
 def test_the_page_asks_no_one_for_anything(folder):
     page = (folder / "report.html").read_text()
     assert not re.findall(r'(?:src|href)="https?://[^"]+\.(?:js|css)', page)
-    assert page.count("data:image/png;base64") >= 10
-    assert "Uploading:" not in page
+    assert page.count("<svg ") >= 10
+    assert len(page) < 1_500_000
+    technical = (folder / "technical.html").read_text()
+    assert technical.count("data:image/png;base64") >= 10
+    assert "Uploading:" not in technical
+    assert folder.name in (folder.parent / "index.html").read_text()
+
+
+def test_the_five_figures_and_the_sentences_are_those_of_the_package(folder):
+    said = re.sub(r"<[^>]+>", " ", (folder / "report.html").read_text())
+    found = journey_reference()
+    out, revenue = found.excluded_cents, found.revenue
+    assert f"{revenue / 100:,.2f}" in said
+    assert f"{found.valid:,}" in said
+    assert f"{revenue / found.valid / 100:,.2f}" in said
+    assert f"{100 * found.valid / found.baskets:.1f}%" in said
+    assert f"{out / 100:,.2f}" in said
+    assert f"{100 * out / (out + revenue):.1f}% of what is reported" in said
+    best = max(found.by_day, key=lambda day: found.by_day[day])
+    assert f"with {found.by_day[best] / 100:,.2f}." in said
+    first = max(found.by_department, key=lambda name: found.by_department[name])
+    share = 100 * found.by_department[first] / sum(found.by_department.values())
+    assert f"{first} leads with {share:.1f}%" in said
+    days = sorted(found.by_day)
+    half = len(days) // 2
+    before, after = (sum(found.by_day[day] for day in part) for part in (days[:half], days[-half:]))
+    word = "more" if after > before else "less"
+    assert f"The last {half} days brought {100 * abs(after - before) / before:.1f}% {word} than the first" in said
+    rule, (number, cents) = max(found.excluded_by_rule.items(), key=lambda item: item[1][1])
+    assert (rule, cents > out / 2) == ("quantity", True)
+    assert f"most of it for a quantity out of its limits, in {number:,} transactions." in said

