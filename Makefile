@@ -90,11 +90,11 @@ browser: $(READY) .venv-browser/bin/python  ## the newest run's page in Chromium
 environment: $(READY)  ## write environment.yml from pyproject.toml
 	@$(BIN)/python tests/environment.py > environment.yml
 
-lock: $(READY) .venv-lock/bin/uv  ## write requirements.lock: every package with its hashes
+lock: $(READY) .venv-lock/bin/uv  ## write .requirements.lock: every package with its hashes
 	@.venv-lock/bin/uv pip compile --universal --python-version 3.11.5 --generate-hashes --quiet --no-header --no-annotate \
 	  -c .constraints.txt -c node/constraints.txt pyproject.toml node/pyproject.toml \
 	  --extra local --extra workbench --extra dev --extra journey >.lock.new
-	@(sed -n '1,2p' requirements.lock; cat .lock.new) >.lock.whole && mv .lock.whole requirements.lock && rm .lock.new
+	@(sed -n '1,2p' .requirements.lock; cat .lock.new) >.lock.whole && mv .lock.whole .requirements.lock && rm .lock.new
 
 .venv-lock/bin/uv:
 	@$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv

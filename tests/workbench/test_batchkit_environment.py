@@ -23,7 +23,7 @@ def test_every_dependency_is_pinned_and_no_lock_names_an_address():
 
 
 def test_the_lock_has_the_constraints_versions_each_with_its_hashes():
-    text = (ROOT / "requirements.lock").read_text()
+    text = (ROOT / ".requirements.lock").read_text()
     locked = dict(re.findall(r"^([a-z][\w.-]*)==([^ ;\\]+)", text, re.MULTILINE))
     pins = dict(re.findall(r"^([A-Za-z][\w.-]*)==(\S+)", (ROOT / ".constraints.txt").read_text(), re.MULTILINE))
     named = {name.lower().replace("_", "-"): version for name, version in pins.items()}
