@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 from azure.core.exceptions import ServiceRequestError
 
+from batchkit import health
 from batchkit import session as sessions
 from batchkit.errors import BatchkitError, ServiceError, code_of, explain
 from batchkit.provision import machines, planning, quota
@@ -119,6 +120,7 @@ def _image(reference: Any) -> tuple[str, str, str]:
 
 def _nodes(session: Session) -> Iterator[str]:
     for pool in _pools(session):
+        yield from health.stuck(pool, datetime.now(UTC), session.settings.speed)
         for error in pool.resize_errors or []:
             yield f"{pool.id} could not grow: {error.code}: {error.message}"
         for node in session.batch.list_nodes(pool.id):

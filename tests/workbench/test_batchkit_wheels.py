@@ -62,3 +62,22 @@ def test_the_image_can_be_built_from_what_was_installed(python: Path, tmp_path: 
     assert worker.is_relative_to(python.parents[1])
     names = {"Dockerfile", ".dockerignore", "pyproject.toml", "constraints.txt", "README.md"}
     assert names <= {path.name for path in worker.iterdir()}
+
+
+def test_where_there_are_no_posix_signals_the_local_azure_says_what_it_needs(tmp_path: Path) -> None:
+    code = "import signal; del signal.SIGHUP; from batchkit.launch import become_local; become_local([])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr.splitlines()) == (1, [
+        "batchkit: the local Azure needs Linux, macOS or WSL. Against Azure itself everything else works here."
+    ])  # fmt: skip
+
+
+def test_the_commands_load_without_what_windows_lacks(tmp_path: Path) -> None:
+    code = """import os, signal, sys
+for name in ("SIGHUP", "SIGKILL", "pthread_sigmask"): delattr(signal, name)
+for name in ("fork", "execv"): delattr(os, name)
+import batchkit.headless.run, batchkit.headless.notebooks, batchkit.cli, batchkit.provision.applying
+from node.work.children import children
+with children() as child: print(list(child([1, 2, 3])))
+"""
+    assert run(sys.executable, "-c", code, folder=tmp_path) == "[1, 2, 3]\n"
