@@ -10,7 +10,7 @@ from provisioned import SUBSCRIPTION, Heard, subscription
 
 from batchkit import pools, provision
 from batchkit.errors import ServiceError
-from batchkit.provision import machines, quota
+from batchkit.provision import doctor, machines, quota
 from batchkit.provision.planning import changes
 from batchkit.session import Session
 
@@ -184,6 +184,31 @@ def test_destroy_needs_no_record_of_the_deployment(place):
     heard = Heard()
     provision.destroy(place.target("unrecorded"), "unrecorded", tell=heard)
     assert heard.has("deleted the resource group unrecorded")
+
+
+PEOPLE = {
+    "operator": ("Azure Batch Data Contributor@{batch}", "Managed Identity Operator@{nodes}",
+                 "Storage Blob Data Contributor@{storage}"),
+    "analyst": ("Azure Batch Job Submitter@{batch}", "Storage Blob Data Reader@{storage}"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+def test_the_doctor_is_green_for_each_kind_of_person(place, who, monkeypatch):
+    target = place.target(who)
+    session = provision.apply(target, None, Heard())
+    pools.ensure(session, pools.spec(session))
+    for row in changes(target):
+        if row["kind"] == "role" and target.caller["principalId"] in row["note"]:  # apply made its caller an operator
+            target.resources.resources.begin_delete_by_id(row["id"], api_version=ROLE_API).wait()
+    azure = session.settings.azure.model_dump()
+    ids = {"batch": azure["batch"]["resource_id"], "nodes": azure["batch"]["managed_identity_id"]}
+    place.tell(roles=[role.format(storage=azure["storage"]["resource_id"], **ids) for role in PEOPLE[who]])
+    monkeypatch.setenv("BATCHKIT_CONFIG", str(target.config))
+    monkeypatch.setenv("BATCHKIT_PROFILE", "azure")
+    monkeypatch.setenv("BATCHKIT_ARM_URL", place.environment["BATCHKIT_ARM_URL"])
+    table = doctor.examine()
+    assert list(table[table["result"] != "pass"]["result"]) == []
 
 
 def test_a_deployer_of_one_group_alone_does_it_all(place):
