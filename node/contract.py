@@ -6,7 +6,7 @@ Everything that reads or writes a report agrees on this page, which imports the 
 import stat
 
 SCHEMA_VERSION = 1  # of reports
-PARTIAL_VERSION = 3
+PARTIAL_VERSION = 4
 
 INPUT_ENDINGS = (".json",)
 # With a mapping: its format -> the endings of inputs, which may also be gzipped.
@@ -30,10 +30,13 @@ MAX_NAMED = 10  # statuses, currencies, names of files: so many of them in one w
 MAX_CUSTOMERS = 10
 MAX_PRODUCTS = 10
 MAX_ANOMALIES = 20
+MAX_OUTLIERS = 20
 PARETO_STEPS = 10
 
 # Upper edges, in currency units, of the order value histogram's classes; the last class is open.
 HISTOGRAM_EDGES = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000)
+# Numbers of lines at which the classes of the basket histogram begin; the last class is open.
+BASKET_EDGES = (1, 2, 3, 4, 5, 6, 11, 21, 51, 101)
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 DOCUMENT_FIELDS = ("batch_id", "generated_at", "transaction_count", "transactions")

@@ -180,3 +180,43 @@ def validation(report: Report) -> pd.DataFrame:
     return pd.DataFrame(
         {"outcome": outcomes, "transactions": [counts.get(f"{name}_transactions", 0) for name in outcomes]}
     )
+
+
+def revenue_by_month(report: Report) -> pd.DataFrame:
+    """Columns: month (text), revenue."""
+    return pairs(section(report, "analytics", "revenue_by_month"), "month", "revenue")
+
+
+def segments(report: Report) -> pd.DataFrame:
+    """Columns: segment, customers, revenue."""
+    found = section(report, "analytics", "segments")
+    return rows(found, ["segment", "customers", "revenue"], money=("revenue",))
+
+
+def cohorts(report: Report) -> pd.DataFrame:
+    """Columns: month (of the first order), later (months), customers, share (of the month's): long form, 0 included."""
+    found = section(report, "analytics", "cohorts")
+    table = [
+        (row["month"], int(later), count, count / row["customers"])
+        for row in found or []
+        for later, count in {"0": row["customers"], **row["returning"]}.items()
+    ]
+    return pd.DataFrame(table, columns=["month", "later", "customers", "share"])
+
+
+def classes(report: Report, of: str = "customer") -> pd.DataFrame:
+    """Columns: class (A, B, C), count, revenue; `of` is "customer" or "product"."""
+    found = section(report, "analytics", f"{of}_classes")
+    plain = [{"class": name, **row} for name, row in dict(found).items()]
+    return rows(plain, ["class", "count", "revenue"], money=("count", "revenue"))
+
+
+def baskets(report: Report) -> pd.DataFrame:
+    """Columns: from, to (NaN: open), orders: orders by their number of lines."""
+    found = section(report, "analytics", "baskets")
+    return rows(dict(found).get("histogram"), ["from", "to", "orders"]).astype({"orders": "int64"})
+
+
+def outliers(report: Report) -> pd.DataFrame:
+    """Columns: kind, id, value, median, score: what is far from the usual."""
+    return rows(section(report, "anomalies", "outliers"), ["kind", "id", "value", "median", "score"])

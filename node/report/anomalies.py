@@ -4,6 +4,8 @@ from typing import Any
 
 from node.contract import ANOMALY_TYPES, MAX_ANOMALIES
 from node.report.amounts import Amounts
+from node.report.analysis import outliers
+from node.report.figures import buyers_of
 from node.sums.money import from_units
 from node.sums.partial import TABLES, Part
 from node.sums.times import day_name
@@ -20,6 +22,7 @@ def anomalies(part: Part, amounts: Amounts) -> Json:
         "counts": anomaly_counts(part),
         "by_day": by_day(part),
         "high_value_transactions": high,
+        "outliers": outliers(part, amounts, buyers_of(part)),
         "suspicious_patterns": patterns,
     }
 

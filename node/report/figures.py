@@ -6,6 +6,7 @@ from typing import Any
 
 from node.contract import HISTOGRAM_EDGES, MAX_CUSTOMERS, MAX_PRODUCTS, PARETO_STEPS, WEEKDAYS
 from node.report.amounts import Amounts
+from node.report.analysis import analysis
 from node.sums.partial import Part, Table
 from node.sums.times import weekday_of
 
@@ -17,7 +18,7 @@ def analytics(part: Part, amounts: Amounts) -> Json:
     tables = {name: part.tables.get(name, {}) for name in part.tables}
     days = dict(sorted(tables.get("days", {}).items()))
     products = tables.get("products", {})
-    buyers = {key: row for key, row in tables.get("customers", {}).items() if row[1]}
+    buyers = buyers_of(part)
     return {
         "summary": summary(part.counts, amounts),
         "top_customers": [customer(*item, amounts) for item in ranked(buyers, amounts.rank, MAX_CUSTOMERS)],
@@ -33,10 +34,16 @@ def analytics(part: Part, amounts: Amounts) -> Json:
         "order_value_histogram": histogram(tables.get("order_values", {}), amounts),
         "customer_pareto": pareto(buyers, amounts),
         "refunds": refunds(part.counts, amounts),
+        **analysis(part, amounts, buyers),
         "status_breakdown": ranked_column(tables.get("statuses", {}), 0),
         "payment_methods": ranked_column(tables.get("payment_methods", {}), 0),
         "shipping_methods": ranked_column(tables.get("shipping_methods", {}), 0),
     }
+
+
+def buyers_of(part: Part) -> Table:
+    """The customers who have an order that counts."""
+    return {key: row for key, row in part.tables.get("customers", {}).items() if row[1]}
 
 
 def ranked(table: Table, column: int, count: int | None = None) -> list[tuple[str, list[int]]]:

@@ -7,14 +7,13 @@ its files. Texts come as codes, so that pandas groups integers.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from node.contract import HISTOGRAM_EDGES
+from node.contract import BASKET_EDGES, HISTOGRAM_EDGES
 from node.reading.columns import TEXTS
 from node.settings import Settings
 from node.sums.ids import Block
@@ -23,16 +22,21 @@ from node.sums.partial import TABLES, Part, Suspect, Table, add_counts, add_rows
 from node.sums.rules import are_refunds
 from node.sums.tables import Batch
 from node.sums.times import day_name
+from node.sums.visits import fold_visits, neighbours
 
 SAFE_SUM = 2**62
 AMOUNTS = ("total", "subtotal", "tax", "shipping_cost")
 EDGE_CENTS = np.array(HISTOGRAM_EDGES) * 100
 HOURS = [f"{hour:02d}" for hour in range(24)]
 CLASSES = [f"{at:02d}" for at in range(len(HISTOGRAM_EDGES))]
+BASKETS = [None, *(f"{at:02d}" for at in range(len(BASKET_EDGES)))]  # None: an order without a line
+# Order values in cents: below 1, then classes of 2.5% up to the largest number that there can be.
+STEPS = np.concatenate([[1.0], 1.025 ** np.arange(1, 1400)])
+STEP_NAMES = [str(at) for at in range(-1, len(STEPS))]
 
 # What is summed of transactions and of lines, in an order in which every table's columns are neighbours.
 SALES_SUMS = ("tax", "shipping", "revenue", "orders", "transactions", "amount")
-LINES_SUMS = ("revenue", "quantity", "lines")
+LINES_SUMS = ("revenue", "quantity", "lines", "discount")
 Integers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 Labels = Sequence[str | None]
@@ -99,6 +103,7 @@ def fold(batch: Batch, sales: pd.DataFrame, lines: pd.DataFrame, settings: Setti
         parts: file number -> the part to add to.
     """
     fold_sales(batch, sales, parts)
+    fold_visits(batch, sales, parts)
     fold_lines(batch, lines, parts)
     add_anomalies(batch, sales, lines, settings, parts)
     add_ids(batch, sales, parts)
@@ -148,6 +153,8 @@ def fold_sales(batch: Batch, sales: pd.DataFrame, parts: dict[int, Part]) -> Non
         "currencies": ("currency", batch.names["currency"]),
         "hours": ("hour", HOURS),
         "order_values": ("order_value", CLASSES),
+        "order_classes": ("order_class", STEP_NAMES),
+        "basket_lines": ("basket", BASKETS),
     }
     for name, (column, labels) in tables.items():
         add_table(name, measures, sales[column].to_numpy(), labels, parts)
@@ -175,6 +182,9 @@ def fold_days(batch: Batch, sales: pd.DataFrame, measures: Measures, parts: dict
 def fold_lines(batch: Batch, lines: pd.DataFrame, parts: dict[int, Part]) -> None:
     """Every table of line items."""
     measures = Measures(LINES_SUMS, np.array([lines[name] for name in LINES_SUMS]), lines["file"].to_numpy())
+    at = LINES_SUMS.index("discount")
+    for file, row in measures.by_file:
+        add_counts(parts[file].counts, {"discount": row[at]} if row[at] else {})
     for name, column in (("products", "product_name"), ("categories", "category")):
         add_table(name, measures, lines[column].to_numpy(), batch.names[f"line_items.{column}"], parts)
 
@@ -200,6 +210,8 @@ def sales_table(batch: Batch, statuses: tuple[str, ...]) -> pd.DataFrame:
         "transactions": np.ones(len(table), np.int64),
         "amount": total,
         "order_value": np.maximum(np.searchsorted(EDGE_CENTS, total, side="right") - 1, 0),
+        "order_class": np.searchsorted(STEPS, total, side="right"),
+        "basket": np.searchsorted(BASKET_EDGES, table["line_count"].to_numpy(), side="right"),
         "customer": table["customer.customer_id"],
         **{name: table[name] for name in (*TEXTS, "offset")},
     }
@@ -217,6 +229,7 @@ def lines_table(batch: Batch, sales: pd.DataFrame) -> pd.DataFrame:
         "revenue": to_cents(lines["subtotal"].to_numpy()) * completed,
         "quantity": to_thousandths(lines["quantity"].to_numpy()) * completed,
         "lines": completed,
+        "discount": to_cents(lines["discount"].to_numpy()) * completed,
         "product_name": lines["product_name"],
         "category": lines["category"],
     }
@@ -244,12 +257,6 @@ def add_ids(batch: Batch, sales: pd.DataFrame, parts: dict[int, Part]) -> None:
     files = sales["file"].to_numpy()[named]
     for start, end in neighbours(files):
         parts[int(files[start])].ids.add(block.slice(start, end))
-
-
-def neighbours(files: Integers) -> list[tuple[int, int]]:
-    """Runs of the same file: the rows from start to end."""
-    bounds = [0, *(np.flatnonzero(np.diff(files)) + 1).tolist(), len(files)]
-    return list(pairwise(bounds)) if len(files) else []
 
 
 def add_anomalies(

@@ -50,7 +50,10 @@ class Suspect(msgspec.Struct, gc=False, order=True):
 
 
 class Part(msgspec.Struct):
-    """Exact sums; each table's columns are named in `TABLES`, `ids` are those of the valid transactions."""
+    """Exact sums; each table's columns are named in `TABLES`, `ids` are those of the valid transactions.
+
+    `visits` is of each customer with an order that counts: the last day (YYYYMMDD), then every month (YYYYMM) with one.
+    """
 
     schema_version: int = PARTIAL_VERSION
     rules: dict[str, Any] = {}
@@ -62,6 +65,7 @@ class Part(msgspec.Struct):
     tables: dict[str, Table] = {}
     bad_records: list[BadRecord] = []
     suspects: dict[str, list[Suspect]] = {}
+    visits: dict[str, list[int]] = {}
     ids: Ids = msgspec.field(default_factory=Ids)
 
 
@@ -86,6 +90,8 @@ TABLES = {
     "days": ("revenue", "orders", "transactions"),
     "hours": ("revenue", "orders"),
     "order_values": ("revenue", "orders"),
+    "order_classes": ("orders",),
+    "basket_lines": ("orders",),
     "statuses": ("transactions", "amount"),
     "currencies": ("revenue", "orders", "transactions"),
     "offsets": ("transactions",),
@@ -106,6 +112,21 @@ def add_rows(table: Table, rows: Iterable[tuple[str, list[int]]]) -> None:
     for key, values in rows:
         known = table.get(key)
         table[key] = values if known is None else [a + b for a, b in zip(known, values, strict=True)]
+
+
+def add_visits(visits: dict[str, list[int]], more: dict[str, list[int]]) -> None:
+    """Add customers' last days and months: the later day, and the months of both in order."""
+    if not visits:
+        visits.update(more)
+        return
+    for name, row in more.items():
+        known = visits.get(name)
+        if known is None:
+            visits[name] = row
+        elif known[1:] == row[1:]:
+            visits[name] = known if known[0] >= row[0] else row
+        else:
+            visits[name] = [max(known[0], row[0]), *sorted({*known[1:], *row[1:]})]
 
 
 def add_counts(counts: dict[str, int], more: dict[str, int]) -> None:
@@ -131,6 +152,7 @@ def merge_into(target: Part, more: Part, tables: Collection[str] = TABLES) -> No
     target.ids.merge(more.ids)
     if more.bad_records:
         target.bad_records = smallest(target.bad_records + more.bad_records, MAX_ERRORS)
+    add_visits(target.visits, more.visits)
     for name, suspects in more.suspects.items():
         target.suspects.setdefault(name, []).extend(suspects)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import azure.mgmt.batch.models as am
 import pytest
+from azure.core.exceptions import HttpResponseError
 from batch_clients import AGENT, ARM, IMAGE, Azure, arm_pool
 from starlette.requests import Request
 from virtual import Engine, play
@@ -194,7 +195,8 @@ def test_resource_manager_s_pools_keep_no_secrets_and_its_own_words(azure: Azure
     assert (start.user_identity.auto_user.scope, start.wait_for_success) == ("Pool", True)
     machine = made.properties.deployment_configuration.virtual_machine_configuration
     assert machine.container_configuration.type == "DockerCompatible"
-    azure.arm.pool.create(*ARM, "worded", pool)  # unchanged: nothing that is fixed is taken for another
+    with pytest.raises(HttpResponseError, match="PropertyCannotBeUpdated"):  # even unchanged
+        azure.arm.pool.create(*ARM, "worded", pool)
     assert SECRET not in azure.get(f"/pools/worded?api-version={NEWEST}").text
 
 

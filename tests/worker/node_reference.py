@@ -11,6 +11,8 @@ from collections import Counter, defaultdict
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
+import analysis_reference
+
 CENT, THOUSANDTH = Decimal("0.01"), Decimal("0.001")
 TIME = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9]|60)(\.[0-9]+)?"
@@ -196,6 +198,8 @@ def reference(files: Any, settings: Any = None, merged: Any = False) -> Any:
         "analytics": analyse(valid, refunds, rules),
         "anomalies": look_for_anomalies(valid, rules),
     }
+    customers, _, _, moments = group(counted(valid, rules))
+    report["anomalies"]["outliers"] = analysis_reference.outliers(customers, moments["days"])
     if len(currencies(every, rules)) > 1:
         take_money_out(report, valid, rules)
     report["anomalies"].pop("every_high", None)
@@ -227,6 +231,9 @@ def take_money_out(report: Any, valid: Any, rules: Any) -> None:
     for row in found["customer_pareto"]:
         row.update(revenue=None, revenue_percent=None)
     found["refunds"]["amount"] = None
+    analysis_reference.without_money(found)
+    outliers = report["anomalies"]["outliers"]
+    report["anomalies"]["outliers"] = [row for row in outliers if row["kind"] != "day"]
     anomalies = report["anomalies"]
     high, mismatch = anomalies.pop("every_high"), anomalies.pop("every_mismatch")
     anomalies["high_value_transactions"] = [
@@ -518,6 +525,7 @@ def analyse(valid: Any, refunds: Any, rules: Any) -> Any:
             "amount": float(-sum((cents(record, "total") for record in refunds), Decimal(0))),
             "rate": round(len(refunds) / len(done), 6) if done else 0.0,
         },
+        **analysis_reference.figures(done, customers, products, days, cents, lambda value: rounded(value, THOUSANDTH)),
         "status_breakdown": count("status"),
         "payment_methods": count("payment_method"),
         "shipping_methods": count("shipping_method"),

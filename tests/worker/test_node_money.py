@@ -260,11 +260,11 @@ def test_different_rules_are_one_warning_in_any_order(tmp_path: Path) -> None:
 def test_an_older_partial_is_refused_in_one_line(tmp_path: Path) -> None:
     report(tmp_path, sales({}))
     partial = tmp_path / "out" / "task.partial"
-    partial.write_bytes(partial.read_bytes().replace(b'"schema_version":3', b'"schema_version":1'))
+    partial.write_bytes(partial.read_bytes().replace(b'"schema_version":4', b'"schema_version":1'))
     command = [sys.executable, "-m", "node", "merge", str(tmp_path / "out"), "--output", str(tmp_path / "summary.json")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr == (
-        f"node: {partial} is no partial of this worker: its schema version is 1, this worker's is 3. "
+        f"node: {partial} is no partial of this worker: its schema version is 1, this worker's is 4. "
         "Process its inputs again.\n"
     )
