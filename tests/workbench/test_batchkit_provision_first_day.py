@@ -186,6 +186,41 @@ def test_destroy_needs_no_record_of_the_deployment(place):
     assert heard.has("deleted the resource group unrecorded")
 
 
+def test_the_private_form_is_made_from_outside_and_works_inside(place, tmp_path):
+    (tmp_path / "Dockerfile").write_text("ARG BASE=python:3.13-slim\nFROM ${BASE}\n")
+    target = place.target("shut", privateNetwork=True)
+    session = provision.apply(target, tmp_path, Heard())
+    spec = pools.spec(session)
+    pools.ensure(session, spec)  # the doors are closed by now: this goes through Resource Manager alone
+    assert pools.ensure(session, spec).endswith(spec.fingerprint)
+    outside = provision.verify(place.target("shut", privateNetwork=True))
+    assert list(outside[outside["result"] != "pass"]["result"])
+    place.tell(network="inside")
+    inside = provision.verify(place.target("shut", privateNetwork=True))
+    assert list(inside[inside["result"] != "pass"]["result"]) == []
+    place.tell(network="outside")
+    provision.destroy(place.target("shut", privateNetwork=True), "shut", tell=Heard())
+
+
+KINDS = ("userAssignedIdentities", "storageAccounts", "blobServices", "containers", "managementPolicies", "registries",
+         "batchAccounts", "roleAssignments", "workspaces", "diagnosticSettings", "metricAlerts", "budgets")  # fmt: skip
+
+
+@pytest.mark.longer
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_apply_that_stopped_at_any_resource_goes_on(place, kind):
+    group, asked = f"at-{kind}", {"alertEmails": ["a@example.org"], "budget": 10}
+    place.tell(fail_at=f"/{kind}/")
+    with pytest.raises(ServiceError, match="Then apply again"):
+        provision.apply(place.target(group, **asked), None, Heard())
+    place.tell()
+    provision.apply(place.target(group, **asked), None, Heard())
+    again = Heard()
+    provision.apply(place.target(group, **asked), None, again)
+    assert again[0] == "nothing to change"
+    provision.destroy(place.target(group, **asked), group, tell=Heard())
+
+
 PEOPLE = {
     "operator": ("Azure Batch Data Contributor@{batch}", "Managed Identity Operator@{nodes}",
                  "Storage Blob Data Contributor@{storage}"),
