@@ -79,7 +79,7 @@ image: $(READY)  ## build the worker's image with docker or podman, measure it, 
 	@$(BIN)/python tests/image.py && $(BIN)/pytest tests/engine.py
 
 faults: $(READY)  ## every fault on demand, storms, restarts, kills at any moment, and twenty races of two clients
-	@BATCHKIT_RACES=20 $(BIN)/pytest -m "longer or not longer" tests/local/test_local_faults.py tests/workbench/test_batchkit_run_ends.py tests/workbench/test_batchkit_run.py tests/workbench/test_batchkit_watching.py tests/workbench/test_batchkit_jobs.py
+	@BATCHKIT_RACES=20 $(BIN)/pytest -m "longer or not longer" tests/local/test_local_faults.py tests/workbench/test_batchkit_run_ends.py tests/workbench/test_batchkit_run.py tests/workbench/test_batchkit_watching.py tests/workbench/test_batchkit_jobs.py tests/workbench/test_batchkit_provision_first_day.py
 
 browser: $(READY) .venv-browser/bin/python  ## the newest run's page in Chromium, wide and narrow
 	@$(BIN)/python tests/workflows/npm.py && .venv-browser/bin/python tests/browser.py
