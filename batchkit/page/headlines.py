@@ -49,7 +49,7 @@ def _orders(run: Found, before: Found | None) -> Headline:
 def _average(run: Found, before: Found | None) -> Headline:
     path = ("analytics", "summary", "average_order_value")
     median = run.number("analytics", "order_value", "median")
-    note = f"half are below {words.money(median, run.currencies)}" if median else ""
+    note = f"half are below about {words.money(median, run.currencies)}" if median else ""
     return Headline("Average order", words.money(run.number(*path), run.currencies), note, _against(run, before, *path))
 
 

@@ -107,7 +107,8 @@ def _customers(run: Found) -> Section:
             chart("customers", "Best customers", best, lambda: charts.bars(
                 _frame(best), "customer", "revenue", unit=unit)),
             chart("pareto", "How much depends on how many", curve, lambda: charts.pareto(
-                _frame(curve), "customers", "share of revenue", finished=True, noun="customers"))
+                _frame(curve), "customers", "share of revenue", finished=True, noun="customers",
+                reached=run.number("analytics", "customer_classes", "A", "count")))
             if everyone >= 10 else None,
             chart("segments", "Segments", segments, lambda: charts.bars(
                 _frame(segments), "segment", "revenue", unit=unit)),
