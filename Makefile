@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 LOCKS := pyproject.toml node/pyproject.toml .constraints.txt batchkit/local/azurite/package-lock.json
 
-.PHONY: run test lab help lint types tests coverage notebooks pictures sdk-tests kill-tests mutants bench-batch clients recorded az checkov bench fuzz faults browser image environment
+.PHONY: run test lab help lint types tests coverage notebooks pictures sdk-tests kill-tests mutants bench-batch clients recorded az checkov bench fuzz faults browser image environment lock
 
 run: $(READY)
 	@$(BIN)/batchkit run
@@ -79,7 +79,7 @@ image: $(READY)  ## build the worker's image with docker or podman, measure it, 
 	@$(BIN)/python tests/image.py && $(BIN)/pytest tests/engine.py
 
 faults: $(READY)  ## every fault on demand, storms, restarts, kills at any moment, and twenty races of two clients
-	@BATCHKIT_RACES=20 $(BIN)/pytest -m "longer or not longer" tests/local/test_local_faults.py tests/workbench/test_batchkit_run_ends.py tests/workbench/test_batchkit_run.py tests/workbench/test_batchkit_watching.py tests/workbench/test_batchkit_jobs.py
+	@BATCHKIT_RACES=20 $(BIN)/pytest -m "longer or not longer" tests/local/test_local_faults.py tests/workbench/test_batchkit_run_ends.py tests/workbench/test_batchkit_run.py tests/workbench/test_batchkit_watching.py tests/workbench/test_batchkit_jobs.py tests/workbench/test_batchkit_provision_first_day.py
 
 browser: $(READY) .venv-browser/bin/python  ## the newest run's page in Chromium, wide and narrow
 	@$(BIN)/python tests/workflows/npm.py && .venv-browser/bin/python tests/browser.py
@@ -89,6 +89,15 @@ browser: $(READY) .venv-browser/bin/python  ## the newest run's page in Chromium
 
 environment: $(READY)  ## write environment.yml from pyproject.toml
 	@$(BIN)/python tests/environment.py > environment.yml
+
+lock: $(READY) .venv-lock/bin/uv  ## write .requirements.lock: every package with its hashes
+	@.venv-lock/bin/uv pip compile --universal --python-version 3.11.5 --generate-hashes --quiet --no-header --no-annotate \
+	  -c .constraints.txt -c node/constraints.txt pyproject.toml node/pyproject.toml \
+	  --extra local --extra workbench --extra dev --extra journey >.lock.new
+	@(sed -n '1,2p' .requirements.lock; cat .lock.new) >.lock.whole && mv .lock.whole .requirements.lock && rm .lock.new
+
+.venv-lock/bin/uv:
+	@$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv
 
 # The set-up: once, and again only when a list of dependencies changed.
 $(READY): $(LOCKS)

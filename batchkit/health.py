@@ -46,7 +46,7 @@ def examine(session: Session, pool_id: str) -> Health:
         if code_of(error) != "PoolNotFound":
             raise
         return Health(0, hopeless=f"The pool {pool_id} is gone. Next: {_NEW_POOL}.")
-    troubles = tuple(_troubles(pool, ill))
+    troubles = (*_troubles(pool, ill), *stuck(pool, datetime.now(UTC), session.settings.speed))
     hopeless = _hopeless(pool, ill, troubles)
     burning = bool(ill and hopeless)
     return Health(_nodes(pool), troubles, hopeless, burning, next_evaluation(session, pool))
@@ -58,6 +58,17 @@ def next_evaluation(session: Session, pool: models.BatchPool) -> timedelta | Non
         return None
     interval = pool.auto_scale_evaluation_interval / session.settings.speed
     return max(timedelta(0), pool.auto_scale_run.timestamp + interval - datetime.now(UTC))
+
+
+def stuck(pool: models.BatchPool, now: datetime, speed: float = 1) -> Iterator[str]:
+    """Say when the formula was not looked at for three intervals: after quota or sample errors it can stay so."""
+    interval = pool.auto_scale_evaluation_interval
+    seen = pool.auto_scale_run.timestamp if pool.auto_scale_run else pool.creation_time
+    if not (pool.enable_auto_scale and interval and seen):
+        return
+    if now - seen > max(3 * interval / speed, timedelta(minutes=1)):
+        minutes = (now - seen).total_seconds() / 60
+        yield f"The formula was not looked at for {minutes:.0f} minutes. Next: batchkit pool mend {pool.id}."
 
 
 def error_text(error: Any) -> str:
@@ -107,6 +118,11 @@ def _hopeless(pool: models.BatchPool, ill: list[models.BatchNode], troubles: tup
             f"The pool {pool.id} has no nodes, and autoscaling is off. Next: turn it on with notebook 01, or resize it."
         )
     return ""
+
+
+def size(pool: models.BatchPool) -> int:
+    """How many nodes a pool has or is to have."""
+    return max(_nodes(pool), _target(pool))
 
 
 def _nodes(pool: models.BatchPool) -> int:

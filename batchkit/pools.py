@@ -42,6 +42,7 @@ class PoolSpec:
     offer: str = "ubuntu-hpc"
     sku: str = "2404"
     node_agent: str = "batch.node.ubuntu 24.04"
+    security: str = ""  # trustedLaunch where the host image can
     os_disk_gb: int = 0  # 0 takes the image's own; images fill it, since Docker's root is on it
     subnet: str = ""
     start_command: str = ""
@@ -62,7 +63,7 @@ def spec(session: Session, **changes: Any) -> PoolSpec:
         "registry": azure.acr.login_server,
     }
     own = {"vm_size", "publisher", "offer", "sku", "node_agent"} <= changes.keys()
-    chosen: dict[str, Any] = {} if own else machines.chosen(session)
+    chosen: dict[str, Any] = {} if own else {k: v for k, v in machines.chosen(session).items() if k != "disk_gb"}
     fields["subnet"] = azure.batch.model_dump().get("subnet_id") or ""
     return PoolSpec(**(fields | chosen | changes))
 
@@ -208,6 +209,23 @@ def delete(session: Session, pool_id: str) -> None:
         session.arm.pool.begin_delete(azure.resource_group, azure.batch.account_name, pool_id)
 
 
+def retire(session: Session, keep: str) -> list[str]:
+    """Delete our pools of another description than `keep` that are idle: no nodes, none wanted, no active job.
+
+    Returns the ids of what goes. Raises ServiceError when Azure refuses.
+    """
+    prefix = session.settings.azure.batch.pool_id
+    with explain("look for pools of an older description"):
+        found = [pool for pool in session.batch.list_pools() if pool.id.startswith(f"{prefix}-") and pool.id != keep]
+        jobs = session.batch.list_jobs(filter="state eq 'active'") if found else []
+        busy = {job.pool_info.pool_id for job in jobs if job.pool_info}
+    there = [pool for pool in found if word(pool.state) == "active" and pool.id not in busy]
+    idle = [str(pool.id) for pool in there if not health.size(pool)]
+    for pool_id in idle:
+        delete(session, pool_id)
+    return idle
+
+
 def _network(spec: PoolSpec) -> dict[str, Any]:
     """Nodes in a subnet of ours have no public address: Batch reaches them through its private endpoint."""
     if not spec.subnet:
@@ -224,8 +242,11 @@ def _start(spec: PoolSpec) -> dict[str, Any]:
 def _machine(spec: PoolSpec) -> dict[str, Any]:
     identity = {"resourceId": spec.identity}
     disk = {"osDisk": {"diskSizeGB": spec.os_disk_gb}} if spec.os_disk_gb else {}
+    uefi = {"secureBootEnabled": True, "vTpmEnabled": True}
+    security = {"securityProfile": {"securityType": spec.security, "uefiSettings": uefi}} if spec.security else {}
     return {
         **disk,
+        **security,
         "imageReference": {"publisher": spec.publisher, "offer": spec.offer, "sku": spec.sku, "version": spec.version},
         "nodeAgentSkuId": spec.node_agent,
         "containerConfiguration": {

@@ -20,6 +20,7 @@ EASY = {
     "fail_at": "",
     "slowness": 1,
     "builds_allowed": True,
+    "hub_refusals": 0,
     "taken_names": [],
 }
 

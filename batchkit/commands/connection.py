@@ -65,6 +65,8 @@ def read(path: Path) -> dict[str, str]:
 
     Raises SettingsError when it is somebody else's, open to others, or names an address that is not this machine's.
     """
+    if not hasattr(os, "getuid"):  # Windows, where no local Azure runs
+        raise SettingsError(f"{path} is of a local Azure, which does not run here. Set the azure profile.")
     found = path.lstat()
     if not stat.S_ISREG(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) != 0o600:
         raise SettingsError(f"{path} is not trusted: it must be a file of yours with mode 600. Remove it.")

@@ -10,6 +10,7 @@ import re
 import shlex
 import subprocess
 import sys
+import sysconfig
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -23,18 +24,19 @@ from batchkit.headless import parameters
 from batchkit.headless.record import Order
 
 CHECKOUT = Path(__file__).parents[2] / "notebooks"
+INSTALLED = Path(sysconfig.get_path("data")) / "share/batchkit/notebooks"
 _PATTERN = "0[1-4]_*.ipynb"
 _MARK = "03_submit_job.ipynb"  # a folder called notebooks may be anybody's
 _BEFORE_A_JOB = ("01_", "02_")
 
 
 def find_notebooks(folder: Path | None) -> list[Path]:
-    """The notebooks to run: of the folder named, else of `notebooks/` here, else those that batchkit lies beside.
+    """The notebooks to run: of the folder named, else of `notebooks/` here, else of the checkout, else of the wheel.
 
     Raises ParameterError when there are none.
     """
     here = Path("notebooks")
-    chosen = folder or (here if (here / _MARK).exists() else CHECKOUT)
+    chosen = folder or next((place for place in (here, CHECKOUT) if (place / _MARK).exists()), INSTALLED)
     paths = sorted(chosen.glob(_PATTERN))
     if not paths:
         raise ParameterError(f"There are no notebooks in {chosen}. Name their folder with --notebooks.")

@@ -69,7 +69,9 @@ def execute(path: Path, target: Path, values: Mapping[str, Any]) -> Trouble | No
 
 
 def _run(path: Path, target: Path, values: dict[str, Any], folder: Path) -> None:
-    settings = {"transport": "ipc", "ip": f"{folder}/k", "connection_file": f"{folder}/k.json"}
+    settings = {"connection_file": f"{folder}/k.json"}
+    if os.name == "posix":  # Windows' kernels speak over loopback ports alone
+        settings |= {"transport": "ipc", "ip": f"{folder}/k"}
     papermill.execute_notebook(
         _literal(path),
         _literal(target),
@@ -111,6 +113,8 @@ def private_folder() -> Iterator[Path]:
 
 
 def _bases() -> list[str]:
+    if os.name != "posix":
+        return [tempfile.gettempdir()]
     named = [os.environ.get(name, "") for name in ("TMPDIR", "XDG_RUNTIME_DIR")]
     return [base for base in [*named, "/tmp", "/dev/shm"] if base and len(os.fsencode(base)) <= _LONGEST_BASE]  # noqa: S108  # a new folder in it
 

@@ -20,7 +20,7 @@ from batchkit.errors import BatchkitError
 from batchkit.headless import notebooks, record
 from batchkit.headless.record import Order, Record, Trouble
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SIGNALS = [signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]  # not on Windows
 
 
 def announce(order: Order) -> None:

@@ -17,13 +17,15 @@ class Places:
     logs: str
     identity: str
     image: str
+    disk: int = 75 * 10**9  # bytes of the disk that a node's tasks are on
 
     @classmethod
     def of(cls, session: Session, inputs: str, image: str = "") -> Places:
         """The containers' URLs, `inputs` being the data's container, the pool's identity and the worker's image."""
         azure = session.settings.azure
         urls = (container(session, inputs).url, session.outputs.url, session.logs.url)
-        return cls(*urls, azure.batch.managed_identity_id, image or azure.acr.image)
+        disk = int(azure.batch.machine.get("disk_gb") or 75) * 10**9
+        return cls(*urls, azure.batch.managed_identity_id, image or azure.acr.image, disk)
 
     @property
     def entry_size(self) -> int:

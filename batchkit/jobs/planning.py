@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
@@ -85,6 +86,11 @@ class Plan:
     def inputs(self) -> list[Input]:
         """Every input of every task."""
         return [one for task in self.tasks for one in task.inputs]
+
+    @cached_property
+    def size(self) -> int:
+        """The bytes of all inputs."""
+        return sum(one.bytes for one in self.inputs)
 
     @property
     def left_out(self) -> list[LeftOut]:

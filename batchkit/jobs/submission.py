@@ -18,7 +18,7 @@ from batchkit import storage
 from batchkit.errors import JobError, code_of, explain, next_step, values_of
 from batchkit.jobs.places import Places
 from batchkit.jobs.planning import Plan
-from batchkit.jobs.tasks import all_tasks
+from batchkit.jobs.tasks import all_tasks, check_room
 from batchkit.patience import Patience
 from batchkit.session import Session, word
 
@@ -48,6 +48,7 @@ def submit(session: Session, plan: Plan, pool_id: str) -> Plan:
     """
     patience = Patience(PATIENCE)
     job = plan.job_id
+    check_room(plan, Places.of(session, plan.container, plan.worker))
     with explain(f"submit the job {job}"):
         stored = Plan.from_json(storage.write_once(session.outputs, f"{job}/plan.json", plan.to_json()))
         stored = stored.agreeing(plan.given)

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from azure.batch import models
 
 from batchkit import mappings
+from batchkit.errors import PlanError
 from batchkit.jobs.places import Places
 from batchkit.jobs.planning import Plan, Task
 
@@ -22,7 +23,12 @@ RETRIES = 2
 # A task that runs away must not bill for a day: half an hour, and a second for each 100 kB, some 400 times what the
 # worker takes. Of a merge no bytes are known beforehand.
 SHORTEST, BYTES_A_SECOND, MERGE_TIME = timedelta(minutes=30), 100_000, timedelta(hours=2)
-RETENTION = timedelta(days=1)  # of a task's folder on its node; the service's seven days fill a busy disk
+USER = models.UserIdentity(  # nobody's: without rights on its node, said so that no default decides it
+    auto_user=models.AutoUserSpecification(scope="pool", elevation_level="nonadmin")
+)
+# A task's folder stays on its node for a day, to be looked at; of a job that is larger than half a node's disk, for
+# some minutes. The service's seven days fill a busy disk, and then every task fails.
+RETENTION, SHORT_RETENTION = timedelta(days=1), timedelta(minutes=10)
 
 
 def all_tasks(plan: Plan, places: Places) -> list[models.BatchTaskCreateOptions]:
@@ -32,6 +38,18 @@ def all_tasks(plan: Plan, places: Places) -> list[models.BatchTaskCreateOptions]
     """
     work = [work_task(plan, task, places) for task in plan.tasks]
     return [*work, *merges(plan, places, (1, len(work)), len(work) + 1)]
+
+
+def check_room(plan: Plan, places: Places) -> None:
+    """Raise PlanError when the files of one task, which a node holds at once, do not fit on half of its disk."""
+    largest = max(plan.tasks, key=lambda task: sum(one.bytes for one in task.inputs))
+    size = sum(one.bytes for one in largest.inputs)
+    if size > places.disk // 2:
+        names = f"{largest.inputs[0].name} and {len(largest.inputs) - 1} more"
+        raise PlanError(
+            f"Task {largest.id} brings {size / 1e9:.1f} GB ({names}), "
+            f"but a node's disk has {places.disk / 1e9:.0f} GB: split the file, or take a vm_size with a larger disk."
+        )
 
 
 def merges(
@@ -115,10 +133,15 @@ def _task(
         resource_files=files,
         output_files=[*outputs, logs],
         exit_conditions=_satisfy_always(),
+        user_identity=USER,
         constraints=models.BatchTaskConstraints(
-            max_task_retry_count=RETRIES, retention_time=RETENTION, max_wall_clock_time=longest
+            max_task_retry_count=RETRIES, retention_time=_retention(plan, places), max_wall_clock_time=longest
         ),
     )
+
+
+def _retention(plan: Plan, places: Places) -> timedelta:
+    return RETENTION if plan.size <= places.disk // 2 else SHORT_RETENTION
 
 
 def _container(image: str) -> models.BatchTaskContainerSettings:

@@ -13,6 +13,7 @@ from azure.batch import models
 
 from batchkit import pools
 from batchkit.errors import ServiceError, explain
+from batchkit.jobs.tasks import RUN_OPTIONS, USER
 from batchkit.provision import planning, quota
 from batchkit.provision.applying import outputs
 from batchkit.provision.targets import Target
@@ -132,7 +133,10 @@ def _task(session: Session, name: str, pool_id: str, minutes: float) -> str:
     task = models.BatchTaskCreateOptions(
         id="1",
         command_line="cp in/probe copy",
-        container_settings=models.BatchTaskContainerSettings(image_name=azure.acr.image, container_run_options="--rm"),
+        container_settings=models.BatchTaskContainerSettings(
+            image_name=azure.acr.image, container_run_options=RUN_OPTIONS
+        ),
+        user_identity=USER,  # and the run options: those of real tasks, so that what they meet is met here
         resource_files=[
             models.ResourceFile(http_url=f"{session.inputs.url}/{name}", file_path="in/probe", identity_reference=own)
         ],

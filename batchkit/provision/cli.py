@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from batchkit.errors import JobError
+from batchkit.errors import JobError, ServiceError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from batchkit.session import Session
 
 app = typer.Typer(help="From an empty subscription to a running pool, and back.", no_args_is_help=True)
 Config = Annotated[
@@ -45,7 +47,10 @@ def apply(
         typer.confirm(f"Apply this to the resource group {target.group}?", abort=True)
     session = provision.apply(target, (worker or image.WORKER) if build else None)
     if pool:
-        print(f"the pool is {pools.ensure(session, pools.spec(session))}")
+        pool_id = pools.ensure(session, pools.spec(session))
+        print(f"the pool is {pool_id}")
+        for older in _retired(session, pool_id):
+            print(f"deleting the pool {older}: it is idle, and of an older description")
 
 
 @app.command()
@@ -71,6 +76,18 @@ def destroy(config: Config = None, yes: Yes = False) -> None:
     target = provision.target(config)
     name = target.group if yes else typer.prompt(f"Type the name of the resource group ({target.group}) to delete")
     provision.destroy(target, name)
+
+
+def _retired(session: Session, pool_id: str) -> list[str]:
+    """The older pools that went; none where the doors are closed from here, since pools are seen inside alone."""
+    from batchkit import pools
+
+    try:
+        return pools.retire(session, pool_id)
+    except ServiceError as error:
+        if getattr(error.__cause__, "status_code", 0) != 403:
+            raise
+        return []
 
 
 def _show(table: pd.DataFrame) -> None:

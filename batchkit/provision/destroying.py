@@ -14,9 +14,12 @@ from batchkit.provision import planning
 from batchkit.provision.targets import TAG, Target
 
 # What goes first: who may, who watches, who uses, what is used. Parts of these go with them.
-ORDER = ("roleassignments", "diagnosticsettings", "privateendpoints", "batchaccounts", "registries", "storageaccounts",
-         "userassignedidentities", "virtualnetworklinks", "privatednszones", "virtualnetworks", "natgateways",
-         "publicipaddresses", "networksecuritygroups")  # fmt: skip
+ORDER = ("roleassignments", "budgets", "metricalerts", "actiongroups", "diagnosticsettings", "privateendpoints",
+         "batchaccounts", "registries", "storageaccounts", "workspaces", "userassignedidentities",
+         "virtualnetworklinks", "privatednszones", "virtualnetworks", "natgateways", "publicipaddresses",
+         "networksecuritygroups")  # fmt: skip
+
+BUDGET = "Microsoft.Consumption/budgets"
 
 
 def destroy(target: Target, name: str, tell: Callable[[str], None] = print) -> None:
@@ -35,6 +38,7 @@ def destroy(target: Target, name: str, tell: Callable[[str], None] = print) -> N
         for change in [c for c in mine if c["type"].lower().rsplit("/", 1)[-1] == kind and _ours(target, c)]:
             tell(f"deleting {change['kind']} {change['name']}")
             _delete(target, change["id"], change["type"])
+    _delete_tagged(target, tell)
     _delete_group(target, tell)
     with explain("forget the deployment"), suppress(ResourceNotFoundError):
         target.deployments.deployments.begin_delete_at_scope(
@@ -62,6 +66,20 @@ def _tagged(target: Target) -> bool:
         if isinstance(error.__cause__, ResourceNotFoundError):
             return False
         raise
+
+
+def _delete_tagged(target: Target, tell: Callable[[str], None]) -> None:
+    """Delete what carries our tag and the template makes no more, as after a parameter was taken back."""
+    left = [r for r in _in_group(target) if (r.tags or {}).get(TAG) == target.prefix]
+    kinds = [r.type.lower().rsplit("/", 1)[-1] for r in left]
+    for kind in ORDER:
+        for resource in [r for r, its in zip(left, kinds, strict=True) if its == kind]:
+            tell(f"deleting {kind} {resource.name}")
+            _delete(target, resource.id, resource.type)
+    budget = (
+        f"/subscriptions/{target.subscription}/resourceGroups/{target.group}/providers/{BUDGET}/{target.prefix}-budget"
+    )
+    _delete(target, budget, BUDGET)  # carries no tag, and no list of a group shows it
 
 
 def _ours(target: Target, change: dict[str, Any]) -> bool:

@@ -1,7 +1,10 @@
 """The worker's image without Docker here: the registry builds it from the worker's folder and streams its log.
 
 The two short-lived links that the registry gives (to put the folder under, and to read the log from) stay in
-memory. Where a registry refuses builds, an engine on this machine does it, and else one line says what to do.
+memory. What a Dockerfile begins from (its `ARG BASE=`) is copied into the registry once and never again: a build
+that takes it from Docker Hub fails at random (toomanyrequests), and a tag there moves.
+
+Where a registry refuses builds, an engine on this machine does it, and else one line says what to do.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ import gzip
 import hashlib
 import io
 import json
+import re
 import shutil
 import subprocess
 import tarfile
@@ -18,18 +22,23 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from azure.core.exceptions import HttpResponseError
+from azure.mgmt.containerregistry.models import ImportImageParameters, ImportSource
 from azure.mgmt.containerregistrytasks import models
 from azure.storage.blob import BlobClient
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from batchkit.errors import ServiceError, code_of, explain
 from batchkit.provision.targets import ARM_SCOPE, Target
 from batchkit.session import Session
 
-WORKER = Path(__file__).parents[2] / "node"
+CHECKOUT = Path(__file__).parents[2] / "node"
+_INSTALLED = find_spec("node")  # its wheel carries the Dockerfile; nothing of it is imported
+WORKER = CHECKOUT if CHECKOUT.is_dir() or not (_INSTALLED and _INSTALLED.origin) else Path(_INSTALLED.origin).parent
 _GOING = ("Queued", "Started", "Running")
 
 
@@ -94,7 +103,9 @@ def _in_registry(target: Target, session: Session, name: str, content: bytes, te
     place = calls.registries.get_build_source_upload_url(group, registry)
     with BlobClient.from_blob_url(place.upload_url, **session.trust) as upload:
         upload.upload_blob(content, overwrite=True)
+    base = _base(target, session, registry, content, tell)
     request = models.DockerBuildRequest(
+        arguments=[models.Argument(name="BASE", value=base)] if base else None,
         image_names=[name],
         docker_file_path="Dockerfile",
         source_location=place.relative_path,
@@ -112,6 +123,45 @@ def _in_registry(target: Target, session: Session, name: str, content: bytes, te
             f"The registry could not build {name}: {run.run_error_message or run.status}. Its log says why."
         )
     return str(run.output_images[0].digest)
+
+
+def _base(target: Target, session: Session, registry: str, content: bytes, tell: Callable[[str], None]) -> str:
+    """The registry's own copy of the image that a Dockerfile begins from, made now if it is not there; "" for none.
+
+    The copy's tag is never overwritten, so that a build next year begins from the same bytes.
+    """
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        member = archive.extractfile("Dockerfile")
+        text = member.read().decode() if member else ""
+    found = re.search(r"^ARG BASE=(\S+)$", text, re.MULTILINE)
+    if found is None:
+        return ""
+    name = f"base/{found[1].rpartition('/')[2].replace('@sha256:', ':')}"
+    library = found[1] if "/" in found[1] else f"library/{found[1]}"
+    source = ImportSource(registry_uri="docker.io", source_image=library)
+    wanted = ImportImageParameters(source=source, target_tags=[name], mode="NoForce")
+    for attempt in _tries(target):
+        with attempt:
+            try:
+                poller = target.registries.registries.begin_import_image(
+                    target.group, registry, wanted, polling_interval=target.pause
+                )
+                poller.result()
+                tell(f"copied {found[1]} into the registry")
+            except HttpResponseError as error:
+                if error.status_code != 409:
+                    raise
+    return f"{session.settings.azure.acr.login_server}/{name}"
+
+
+def _tries(target: Target) -> Retrying:
+    """Docker Hub's limit is for a shared address and passes."""
+    return Retrying(retry=retry_if_exception(_limited), stop=stop_after_attempt(10), reraise=True,
+                    wait=wait_exponential(target.pause, max=12 * target.pause))  # fmt: skip
+
+
+def _limited(error: BaseException) -> bool:
+    return "toomanyrequests" in str(error).lower()
 
 
 def _stream(link: str, seen: int, session: Session, tell: Callable[[str], None]) -> int:

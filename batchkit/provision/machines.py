@@ -33,8 +33,8 @@ def chosen(session: Session) -> dict[str, str]:
 def choose(session: Session) -> dict[str, str]:
     """The first wanted size that quota and region allow, and the newest verified image with containers for it.
 
-    Returns fields of `pools.PoolSpec`: vm_size, publisher, offer, sku, node_agent, version. Raises ServiceError when
-    the account's list has no image that will do. Source of the rules: Batch's guide to images and its quotas.
+    Returns fields of `pools.PoolSpec`: vm_size, publisher, offer, sku, node_agent, version, security, disk_gb.
+    Raises ServiceError when the account's list has no image that will do. Rules: Batch's guide to images and quotas.
     """
     size = quota.size(session)
     best = max((entry for entry in supported(session) if fits(entry, size.arm)), key=_rank, default=None)
@@ -42,7 +42,9 @@ def choose(session: Session) -> dict[str, str]:
         raise ServiceError("The account supports no verified image with containers for six months more: see its list.")
     reference = best.image_reference
     found = {"publisher": reference.publisher, "offer": reference.offer, "sku": reference.sku}
-    return {"vm_size": size.name, **found, "node_agent": best.node_agent_sku_id, "version": _version(session, found)}
+    version = _version(session, found)
+    return {"vm_size": size.name, **found, "node_agent": best.node_agent_sku_id, "version": version,
+            "security": _security(session, found, version), "disk_gb": str(size.disk_gb or "")}  # fmt: skip
 
 
 def fits(entry: Any, arm: bool = False) -> bool:
@@ -76,16 +78,29 @@ def _rank(entry: Any) -> tuple[bool, list[int], datetime]:
 
 def _version(session: Session, image: dict[str, str]) -> str:
     """The newest version of a marketplace image; `latest` where whoever asks may not see the list."""
+    names = [str(entry["name"]) for entry in _compute(session, image) or []]
+    return max(names, key=lambda name: [int(part) for part in re.findall(r"\d+", name)], default=LATEST)
+
+
+def _security(session: Session, image: dict[str, str], version: str) -> str:
+    """Trusted Launch, as Batch's guide to security advises, for an image that says it can; else nothing."""
+    found = _compute(session, image, f"/{version}") if version != LATEST else None
+    features = ((found or {}).get("properties") or {}).get("features") or []
+    able = any(f["name"] == "SecurityType" and str(f["value"]).startswith("TrustedLaunch") for f in features)
+    return "trustedLaunch" if able else ""
+
+
+def _compute(session: Session, image: dict[str, str], below: str = "") -> Any:
+    """What the compute service says of an image's versions, or of one; None for one who may not see it."""
     azure = session.settings.azure
     path = (
         f"/subscriptions/{azure.subscription_id}/providers/Microsoft.Compute/locations/{azure.location}"
         f"/publishers/{image['publisher']}/artifacttypes/vmimage/offers/{image['offer']}/skus/{image['sku']}/versions"
     )
-    request = HttpRequest("GET", f"{session.settings.arm_url}{path}", params={"api-version": _COMPUTE_API})
-    with explain("list the versions of the nodes' image"):
+    request = HttpRequest("GET", f"{session.settings.arm_url}{path}{below}", params={"api-version": _COMPUTE_API})
+    with explain("read the versions of the nodes' image"):
         answer = session.arm.send_request(request)
         if answer.status_code in (403, 404):
-            return LATEST
+            return None
         answer.raise_for_status()
-    names = [str(entry["name"]) for entry in answer.json()]
-    return max(names, key=lambda name: [int(part) for part in re.findall(r"\d+", name)], default=LATEST)
+    return answer.json()

@@ -14,7 +14,7 @@ from batchkit.provision.targets import Target
 PROVIDERS = ("Microsoft.Batch", "Microsoft.ContainerRegistry", "Microsoft.ManagedIdentity", "Microsoft.Storage")
 # US dollars a month that are due even when nothing runs; list prices, rounded, to be looked up before relying on them.
 _REGISTRY = {"Basic": 5, "Standard": 20, "Premium": 50}
-_PRIVATE, _NAT = 4 * 7 + 3 * 0.5, 33 + 4
+_PRIVATE, _NAT, _ALERT = 4 * 7 + 3 * 0.5, 33 + 4, 0.1
 ROLES = {
     "ba92f5b4-2d11-453d-a403-e96b0029c9fe": "Storage Blob Data Contributor",
     "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1": "Storage Blob Data Reader",
@@ -77,7 +77,8 @@ def _whom(principal: str) -> str:
     """An identity that does not exist yet has no id: what-if then gives the template's own expression for it."""
     if "variables(" not in principal:
         return principal
-    return "the account's identity" if "'account'" in principal else "the nodes' identity"
+    owners = {"'account'": "the account's identity", "'deploy'": "the pipelines' identity"}
+    return next((owner for name, owner in owners.items() if name in principal), "the nodes' identity")
 
 
 def _place(resource_id: str) -> str:
@@ -89,12 +90,22 @@ def unregistered(target: Target) -> Iterator[str]:
     """The resource providers that the subscription has yet to register; one who sees the group alone sees none."""
     if target.by_group:
         return
-    network = ["Microsoft.Network"] if target.private else []
-    logs = ["Microsoft.Insights"] if target.parameters.get("logAnalyticsWorkspaceId") else []
-    for name in [*PROVIDERS, *network, *logs]:
+    for name in [*PROVIDERS, *_optional_providers(target)]:
         with explain(f"read the provider {name}"):
             if target.resources.providers.get(name).registration_state != "Registered":
                 yield name
+
+
+def _optional_providers(target: Target) -> Iterator[str]:
+    values = target.parameters
+    if target.private:
+        yield "Microsoft.Network"
+    if target.logs or values.get("alertEmails"):
+        yield "Microsoft.Insights"
+    if target.logs and not values.get("logAnalyticsWorkspaceId"):
+        yield "Microsoft.OperationalInsights"
+    if values.get("budget"):
+        yield "Microsoft.Consumption"
 
 
 def _quota_rows(target: Target) -> Iterator[tuple[str, str, str, str]]:
@@ -131,6 +142,8 @@ def floor(target: Target) -> Iterator[tuple[str, float]]:
     parts: list[tuple[str, float]] = [(f"container registry ({sku})", _REGISTRY[sku])]
     parts += [("private endpoints and zones", _PRIVATE)] if target.private else []
     parts += [("NAT gateway", _NAT)] if target.private and values.get("natGateway") else []
+    parts += [("alert rules", 4 * _ALERT)] if values.get("alertEmails") else []
+    parts += [("logs (5 GB a month are free)", 0)] if target.logs else []
     parts += [("Batch account, identities, empty storage", 0)]
     yield from parts
     yield "floor", sum(price for _, price in parts)

@@ -33,6 +33,7 @@ class Size:
     nodes: int
     spot: int
     pools: int
+    disk_gb: int = 0  # of the disk beside the system's, 0 for none or one that is not known
 
     def wants(self, location: str) -> Iterator[str]:
         """What to ask for so that all nodes can run, a sentence each; nothing when it is enough."""
@@ -129,4 +130,5 @@ def _size(entry: Any, account: Any) -> Size:
         nodes=min(NODES, dedicated // cores),
         spot=min(NODES, spot // cores),
         pools=account.pool_quota or 0,
+        disk_gb=int(able.get("MaxResourceVolumeMB") or 0) // 1024,
     )

@@ -10,11 +10,13 @@ import base64
 import json
 import os
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from azure.mgmt.containerregistry import ContainerRegistryManagementClient
 from azure.mgmt.containerregistrytasks import ContainerRegistryTasksMgmtClient
 from azure.mgmt.resource.deployments import DeploymentsMgmtClient
 from azure.mgmt.resource.resources import ResourceManagementClient
@@ -62,6 +64,12 @@ class Target:
         return bool(self.parameters.get("privateNetwork"))
 
     @property
+    def logs(self) -> bool:
+        """Whether Batch, registry and storage send their logs to a workspace."""
+        values = self.parameters
+        return bool(values.get("diagnostics", True) or values.get("logAnalyticsWorkspaceId"))
+
+    @property
     def pause(self) -> float:
         """Seconds between two looks at something that takes time."""
         return max(0.05, 5 / self.session.settings.speed)
@@ -104,6 +112,11 @@ class Target:
         """The registry's image builds."""
         return self._client(ContainerRegistryTasksMgmtClient)
 
+    @cached_property
+    def registries(self) -> Any:
+        """Resource Manager's part of the registry: copies of images."""
+        return self._client(ContainerRegistryManagementClient)
+
     def body(self, **changes: Any) -> dict[str, Any]:
         """The deployment as Resource Manager takes it; whoever runs this is an operator unless others are named."""
         values = self._values(**changes)
@@ -121,6 +134,8 @@ class Target:
         built = bool(self.session.settings.azure.acr.image_digest)  # by then the private form's doors are closed
         doors = {"publicAccess": "Disabled"} if self.private and built else {}
         values = {"createResourceGroup": self.owns_group, **doors, **self.parameters, **changes}
+        if values.get("budget") and not values.get("budgetStart"):
+            values["budgetStart"] = f"{datetime.now(UTC):%Y-%m-01}"  # the service takes the current month alone
         if not any(values.get(kind) for kind in ("deployers", "operators", "analysts")):
             values["operators"] = [self.caller]
         return values
@@ -207,6 +222,7 @@ def _known(azure: dict[str, Any]) -> dict[str, Any]:
         "registryName": part["acr"].get("login_server", "").split(".")[0],
         "batchAccountName": part["batch"].get("account_name"),
         "identityName": part["batch"].get("managed_identity_id", "").rsplit("/", 1)[-1],
+        "budgetStart": (azure.get("budget") or {}).get("start"),
     }
     return {name: value for name, value in found.items() if value}
 

@@ -27,7 +27,9 @@ def children() -> Iterator[Callable[[Iterable[T]], Iterator[T]]]:
 
 
 def in_child(values: Iterable[T], stack: ExitStack) -> Iterator[T]:
-    """Start a child for these values; it ends with the stack."""
+    """Start a child for these values; it ends with the stack. Where a process cannot fork (Windows), this one works."""
+    if not hasattr(os, "fork"):
+        return iter(values)
     reading, writing = os.pipe()
     parent = os.getpid()
     child = os.fork()

@@ -1,15 +1,17 @@
 """The doctor on a local Azure: well, and with each illness that can be made; the table of failures names them all."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from azure.batch import models
 from azure.core.exceptions import HttpResponseError, ServiceRequestError
 from batch_clients import wait_for
 from provisioned import Heard, subscription
 
 import batchkit
-from batchkit import pools, provision
+from batchkit import health, pools, provision
 from batchkit.errors import ServiceError, explain
 from batchkit.provision import doctor, machines
 from batchkit.provision.planning import changes
@@ -43,6 +45,8 @@ def test_the_image_is_the_one_of_the_rule(place):
     assert found == {
         "vm_size": "Standard_D2ds_v5",
         "version": "1.0.20260901",
+        "security": "trustedLaunch",
+        "disk_gb": "75",
         "publisher": "microsoft-dsvm",
         "offer": "ubuntu-hpc",
         "sku": "2404",
@@ -104,3 +108,17 @@ def test_the_table_of_failures_has(failure):
     checks = {name for name, _ in doctor.CHECKS} | {"settings"}
     assert all(cell.strip() for cell in row[1:5])
     assert row[4].strip(" `") in checks
+
+
+def test_a_formula_that_is_not_looked_at_any_more_is_said():
+    now = datetime.now(UTC)
+
+    def pool(minutes_ago):
+        seen = {"timestamp": (now - timedelta(minutes=minutes_ago)).isoformat()}
+        kept = {"id": "p", "enableAutoScale": True, "autoScaleEvaluationInterval": "PT5M", "autoScaleRun": seen}
+        return models.BatchPool(kept)
+
+    assert not list(health.stuck(pool(14), now))
+    assert list(health.stuck(pool(16), now)) == [
+        "The formula was not looked at for 16 minutes. Next: batchkit pool mend p."
+    ]

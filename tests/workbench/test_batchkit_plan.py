@@ -14,7 +14,7 @@ from batchkit.errors import PlanError
 from batchkit.inputs import LeftOut, report_name, unsafe
 from batchkit.jobs.places import Places
 from batchkit.jobs.planning import LIST_LIMIT, Given, Plan, make
-from batchkit.jobs.tasks import all_tasks
+from batchkit.jobs.tasks import RETENTION, SHORT_RETENTION, all_tasks, check_room
 
 PLACES = Places(
     inputs="https://transactions0123456789abc.blob.core.windows.net/batch-input",
@@ -198,3 +198,16 @@ def test_only_what_was_given_is_compared_with_the_stored_plan():
 def test_a_plan_that_is_damaged_or_of_another_version_is_one_line(stored):
     with pytest.raises(PlanError, match="stored plan cannot be read"):
         Plan.from_json(stored)
+
+
+def test_files_that_a_nodes_disk_cannot_hold_are_refused_before_anything_is_made():
+    check_room(plan_of([file("a.json", 30 * 10**9)]), PLACES)
+    with pytest.raises(PlanError, match=r"Task 2 brings 40.0 GB \(b.json and 0 more\).*75 GB"):
+        check_room(plan_of([file("a.json"), file("b.json", 40 * 10**9)], bytes_per_task=10**9), PLACES)
+
+
+def test_task_folders_go_soon_where_the_job_is_larger_than_half_a_disk():
+    small, large = (plan_of([file(f"{n}.json", size) for n in range(4)]) for size in (10**9, 10**10))
+    for plan, wanted in ((small, RETENTION), (large, SHORT_RETENTION)):
+        kept = {task.constraints.retention_time for task in all_tasks(plan, PLACES) if task.constraints}
+        assert kept == {wanted}

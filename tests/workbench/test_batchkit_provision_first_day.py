@@ -3,13 +3,14 @@
 import types
 
 import pytest
+from azure.batch import models
 from azure.core.exceptions import HttpResponseError
 from azure.mgmt.resource.resources.models import ResourceGroup
 from provisioned import SUBSCRIPTION, Heard, subscription
 
 from batchkit import pools, provision
 from batchkit.errors import ServiceError
-from batchkit.provision import machines, quota
+from batchkit.provision import doctor, machines, quota
 from batchkit.provision.planning import changes
 from batchkit.session import Session
 
@@ -50,10 +51,13 @@ def test_what_a_node_is_is_chosen_once_and_kept(place):
     heard = Heard()
     session = provision.apply(place.target("kept"), None, heard)
     kept = session.settings.azure.batch.machine
+    assert kept["security"] == "trustedLaunch"
     assert (kept["sku"], kept["version"], kept["vm_size"]) == ("2404", "1.0.20260901", "Standard_D2ds_v5")
     spec = pools.spec(place.target("kept").session)
     pool_id = pools.ensure(session, spec)
     assert "version 1.0.20260901" in pools.describe(session, pool_id)["host image"]
+    machine = session.batch.get_pool(pool_id).virtual_machine_configuration
+    assert machine.security_profile.security_type == "trustedLaunch"
     provision.destroy(place.target("kept"), "kept", tell=heard)
 
 
@@ -111,6 +115,16 @@ def test_a_pool_that_exists_is_patched(place):
     provision.destroy(place.target("patched"), "patched", tell=Heard())
 
 
+def test_pools_of_an_older_description_go_when_they_are_idle(place):
+    session = provision.apply(place.target("older"), None, Heard())
+    old, busy, new = (pools.ensure(session, pools.spec(session, os_disk_gb=size)) for size in (64, 65, 66))
+    session.batch.create_job(models.BatchJobCreateOptions(id="j", pool_info=models.BatchPoolInfo(pool_id=busy)))
+    assert pools.retire(session, new) == [old]
+    assert pools.retire(session, new) == []
+    assert session.batch.pool_exists(busy)
+    provision.destroy(place.target("older"), "older", tell=Heard())
+
+
 def test_nodes_read_inputs_and_write_outputs_and_logs_alone(place):
     target = place.target("least")
     provision.apply(target, None, Heard())
@@ -142,6 +156,27 @@ def test_an_identity_that_was_made_anew_gets_its_roles_again(place):
     provision.destroy(place.target("anew"), "anew", tell=Heard())
 
 
+def test_what_a_parameter_took_back_is_destroyed_by_its_tag(place):
+    first = provision.apply(place.target("taken-back", alertEmails=["a@example.org"], budget=50), None, Heard())
+    assert first.settings.azure.model_dump()["budget"]["start"].endswith("-01")
+    heard = Heard()
+    provision.destroy(place.target("taken-back", diagnostics=False), "taken-back", tell=heard)
+    assert heard.has("deleting workspaces")
+    assert heard.has("deleting metricalerts")
+    assert heard.has("deleted the resource group taken-back")
+
+
+def test_a_pipelines_identity_is_told_and_a_second_apply_changes_nothing(place):
+    trusted = [{"name": "main", "issuer": "https://token.example.org", "subject": "repo:us/it:environment:azure"}]
+    asked = {"federation": trusted, "budget": 10, "alertEmails": ["a@example.org"]}
+    session = provision.apply(place.target("piped", **asked), None, Heard())
+    assert len(session.settings.azure.model_dump()["pipelines"]["client_id"]) == 36
+    again = Heard()
+    provision.apply(place.target("piped", **asked), None, again)
+    assert again[0] == "nothing to change"
+    provision.destroy(place.target("piped", **asked), "piped", tell=Heard())
+
+
 def test_destroy_needs_no_record_of_the_deployment(place):
     target = place.target("unrecorded")
     provision.apply(target, None, Heard())
@@ -149,6 +184,66 @@ def test_destroy_needs_no_record_of_the_deployment(place):
     heard = Heard()
     provision.destroy(place.target("unrecorded"), "unrecorded", tell=heard)
     assert heard.has("deleted the resource group unrecorded")
+
+
+def test_the_private_form_is_made_from_outside_and_works_inside(place, tmp_path):
+    (tmp_path / "Dockerfile").write_text("ARG BASE=python:3.13-slim\nFROM ${BASE}\n")
+    target = place.target("shut", privateNetwork=True)
+    session = provision.apply(target, tmp_path, Heard())
+    spec = pools.spec(session)
+    pools.ensure(session, spec)  # the doors are closed by now: this goes through Resource Manager alone
+    assert pools.ensure(session, spec).endswith(spec.fingerprint)
+    outside = provision.verify(place.target("shut", privateNetwork=True))
+    assert list(outside[outside["result"] != "pass"]["result"])
+    place.tell(network="inside")
+    inside = provision.verify(place.target("shut", privateNetwork=True))
+    assert list(inside[inside["result"] != "pass"]["result"]) == []
+    place.tell(network="outside")
+    provision.destroy(place.target("shut", privateNetwork=True), "shut", tell=Heard())
+
+
+KINDS = ("userAssignedIdentities", "storageAccounts", "blobServices", "containers", "managementPolicies", "registries",
+         "batchAccounts", "roleAssignments", "workspaces", "diagnosticSettings", "metricAlerts", "budgets")  # fmt: skip
+
+
+@pytest.mark.longer
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_apply_that_stopped_at_any_resource_goes_on(place, kind):
+    group, asked = f"at-{kind}", {"alertEmails": ["a@example.org"], "budget": 10}
+    place.tell(fail_at=f"/{kind}/")
+    with pytest.raises(ServiceError, match="Then apply again"):
+        provision.apply(place.target(group, **asked), None, Heard())
+    place.tell()
+    provision.apply(place.target(group, **asked), None, Heard())
+    again = Heard()
+    provision.apply(place.target(group, **asked), None, again)
+    assert again[0] == "nothing to change"
+    provision.destroy(place.target(group, **asked), group, tell=Heard())
+
+
+PEOPLE = {
+    "operator": ("Azure Batch Data Contributor@{batch}", "Managed Identity Operator@{nodes}",
+                 "Storage Blob Data Contributor@{storage}"),
+    "analyst": ("Azure Batch Job Submitter@{batch}", "Storage Blob Data Reader@{storage}"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+def test_the_doctor_is_green_for_each_kind_of_person(place, who, monkeypatch):
+    target = place.target(who)
+    session = provision.apply(target, None, Heard())
+    pools.ensure(session, pools.spec(session))
+    for row in changes(target):
+        if row["kind"] == "role" and target.caller["principalId"] in row["note"]:  # apply made its caller an operator
+            target.resources.resources.begin_delete_by_id(row["id"], api_version=ROLE_API).wait()
+    azure = session.settings.azure.model_dump()
+    ids = {"batch": azure["batch"]["resource_id"], "nodes": azure["batch"]["managed_identity_id"]}
+    place.tell(roles=[role.format(storage=azure["storage"]["resource_id"], **ids) for role in PEOPLE[who]])
+    monkeypatch.setenv("BATCHKIT_CONFIG", str(target.config))
+    monkeypatch.setenv("BATCHKIT_PROFILE", "azure")
+    monkeypatch.setenv("BATCHKIT_ARM_URL", place.environment["BATCHKIT_ARM_URL"])
+    table = doctor.examine()
+    assert list(table[table["result"] != "pass"]["result"]) == []
 
 
 def test_a_deployer_of_one_group_alone_does_it_all(place):

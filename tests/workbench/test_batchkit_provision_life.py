@@ -58,7 +58,7 @@ def test_from_nothing_and_back(place, worker):
     first = provision.plan(target)
     assert set(first["plan"][: list(first["what"]).index("provider")]) == {"create"}
     assert len(by(first, what="role")) == 8
-    assert len(by(first, what="provider")) == 4
+    assert len(by(first, what="provider")) == 6
     assert by(first, what="quota")["plan"].item() == "not known yet"
     assert by(first, what="price", name="floor")["plan"].item() == "5 USD a month"
 
@@ -209,6 +209,26 @@ def test_a_registry_that_refuses_builds_says_what_to_do(place, worker, monkeypat
     with pytest.raises(ServiceError, match=r"refuses builds.*neither docker nor podman"):
         provision.apply(place.target("free"), worker, Heard())
     provision.destroy(place.target("free"), "free", tell=Heard())
+
+
+def test_docker_hub_is_asked_once_and_its_limit_waited_for(place, worker):
+    target = place.target("hub")
+    (worker / "Dockerfile").write_text("FROM python:3.13-slim\n")
+    place.tell(hub_refusals=1)
+    with pytest.raises(ServiceError, match="could not build"):  # what a build from there meets
+        provision.apply(target, worker, Heard())
+    (worker / "Dockerfile").write_text("ARG BASE=python:3.13-slim\nFROM ${BASE}\n")
+    place.tell(hub_refusals=2)
+    heard = Heard()
+    provision.apply(place.target("hub"), worker, heard)
+    assert heard.has("copied python:3.13-slim into the registry")
+    (worker / "more.txt").write_text("another image")
+    place.tell(hub_refusals=1000)  # nobody asks it any more
+    again = Heard()
+    provision.apply(place.target("hub"), worker, again)
+    assert again.has("the image is")
+    assert not again.has("copied")
+    provision.destroy(place.target("hub"), "hub", tell=heard)
 
 
 @pytest.mark.parametrize("engine", ["docker", "podman"])

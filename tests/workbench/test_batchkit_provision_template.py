@@ -9,8 +9,13 @@ from azure.mgmt.authorization import AuthorizationManagementClient
 from azure.mgmt.authorization.v2022_04_01 import models as authorization
 from azure.mgmt.batch import BatchManagementClient
 from azure.mgmt.batch import models as batch
+from azure.mgmt.consumption import ConsumptionManagementClient
+from azure.mgmt.consumption import models as consumption
 from azure.mgmt.containerregistry import ContainerRegistryManagementClient
 from azure.mgmt.containerregistry import models as registry
+from azure.mgmt.loganalytics import LogAnalyticsManagementClient
+from azure.mgmt.loganalytics import models as logs
+from azure.mgmt.monitor import models as monitor
 from azure.mgmt.msi import ManagedServiceIdentityClient
 from azure.mgmt.msi.v2024_11_30 import models as msi
 from azure.mgmt.network import models as network
@@ -40,14 +45,22 @@ WHOLE = {
     "deployers": PERSON,
     "operators": PERSON,
     "analysts": PERSON,
-    "logAnalyticsWorkspaceId": f"/subscriptions/{SUBSCRIPTION}/resourceGroups/x/providers/"
-    "Microsoft.OperationalInsights/workspaces/logs",
+    "alertEmails": ["one@example.org", "two@example.org"],
+    "budget": 100,
+    "budgetStart": "2026-11-01",
+    "federation": [{"name": "main", "issuer": "https://token.example.org", "subject": "repo:us/it:environment:azure"}],
 }
+OTHERS_LOGS = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/x/providers/Microsoft.OperationalInsights/workspaces/logs"
 N = "Microsoft.Network/"
 S = "Microsoft.Storage/storageAccounts"
 MODELS = {
     "Microsoft.Resources/resourceGroups": resources.ResourceGroup,
     "Microsoft.ManagedIdentity/userAssignedIdentities": msi.Identity,
+    "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials": msi.FederatedIdentityCredential,
+    "Microsoft.OperationalInsights/workspaces": logs.Workspace,
+    "Microsoft.Insights/actionGroups": monitor.ActionGroupResource,
+    "Microsoft.Insights/metricAlerts": monitor.MetricAlertResource,
+    "Microsoft.Consumption/budgets": consumption.Budget,
     S: storage.StorageAccountCreateParameters,
     f"{S}/blobServices": storage.BlobServiceProperties,
     f"{S}/blobServices/containers": storage.BlobContainer,
@@ -132,6 +145,8 @@ def pinned_versions():
         "Microsoft.Batch/batchAccounts": made(BatchManagementClient),
         f"{N}privateDnsZones": made(PrivateDnsManagementClient),
         "Microsoft.ManagedIdentity/userAssignedIdentities": ManagedServiceIdentityClient.DEFAULT_API_VERSION,
+        "Microsoft.OperationalInsights/workspaces": made(LogAnalyticsManagementClient),
+        "Microsoft.Consumption/budgets": made(ConsumptionManagementClient),
         "Microsoft.Authorization/roleAssignments": (AuthorizationManagementClient.DEFAULT_API_VERSION),
     }
 
@@ -163,21 +178,48 @@ def test_no_key_opens_anything():
 
 
 def test_everything_that_can_be_tagged_is():
-    untagged = {"Microsoft.Authorization", "Microsoft.Insights"}
+    untagged = {"Microsoft.Authorization/roleAssignments", "Microsoft.Insights/diagnosticSettings"}
+    untagged |= {"Microsoft.Consumption/budgets"}
     for kind, _, body in bodies(**WHOLE, tags={"team": "x"}):
-        if kind.split("/")[0] not in untagged and kind.count("/") == 1:
+        if kind not in untagged and kind.count("/") == 1:
             assert body["tags"] == {"team": "x", "batchkit": "bk1"}, kind
 
 
 def test_each_role_is_the_least_that_works_and_says_whose_it_is():
     given = [(p.id, body["properties"]) for kind, p, body in bodies(**WHOLE) if "roleAssignments" in kind]
-    assert len(given) == 13
+    assert len(given) == 17
     assert all(properties["principalType"] in ("ServicePrincipal", "User") for _, properties in given)
     whole_group = [i for i, _ in given if i.count("/") == 8]
-    assert len(whole_group) == 2  # a deployer's two roles; everything else is on one resource
+    assert len(whole_group) == 4  # a deployer's two roles, a pipeline's two; everything else is on one resource
     for entry in INNER["resources"]:
         if "roleAssignments" in entry["type"]:
             assert "reference(" not in entry["name"]
+
+
+def test_logs_go_to_a_workspace_of_our_own_or_of_theirs_or_nowhere():
+    def workspaces(**values):
+        found = bodies(**values)
+        sent = {b["properties"]["workspaceId"] for kind, _, b in found if kind.endswith("/diagnosticSettings")}
+        return [p.name for kind, p, _ in found if kind.endswith("/workspaces")], sent
+
+    (own,), sent = workspaces()
+    assert [one.rsplit("/", 1)[-1] for one in sent] == [own]
+    assert workspaces(logAnalyticsWorkspaceId=OTHERS_LOGS) == ([], {OTHERS_LOGS})
+    assert workspaces(diagnostics=False) == ([], set())
+
+
+def test_alerts_a_budget_and_a_pipelines_identity_are_there_when_asked_for():
+    of: dict[str, list[Any]] = {}
+    for kind, _, body in bodies(**WHOLE):
+        of.setdefault(kind.rsplit("/", 1)[-1], []).append(body)
+    mails = [receiver["emailAddress"] for receiver in of["actionGroups"][0]["properties"]["emailReceivers"]]
+    assert mails == WHOLE["alertEmails"]
+    watched = {alert["properties"]["criteria"]["allOf"][0]["metricName"] for alert in of["metricAlerts"]}
+    assert watched == {"UnusableNodeCount", "StartTaskFailedNodeCount", "TaskFailEvent", "PreemptedNodeCount"}
+    assert of["budgets"][0]["properties"]["amount"] == 100
+    assert of["federatedIdentityCredentials"][0]["properties"]["subject"] == "repo:us/it:environment:azure"
+    least = {kind.rsplit("/", 1)[-1] for kind, _, _ in bodies()}
+    assert not least & {"actionGroups", "metricAlerts", "budgets", "federatedIdentityCredentials"}
 
 
 def test_names_are_deterministic_unique_and_valid():

@@ -21,6 +21,7 @@ from batchkit.local.wire.formats import Json
 
 OPERATIONS: list[Json] = json.loads(files(__package__).joinpath("operations.json").read_text("utf-8"))
 _SHORT, _LONG = 3, 24
+_IMAGE_VERSIONS = ("1.0.20260801", EXACT)
 _VERSIONS = (
     f"{SUBSCRIPTION}/providers/Microsoft.Compute/locations/{{location}}/publishers/{{publisher}}"
     "/artifacttypes/vmimage/offers/{offer}/skus/{sku}/versions"
@@ -36,6 +37,7 @@ def table() -> Table:
         ("GET", f"{LOCATION}/virtualMachineSkus", list_skus),
         ("GET", f"{LOCATION}/cloudServiceSkus", list_none),
         ("GET", _VERSIONS, list_versions),
+        ("GET", f"{_VERSIONS}/{{version}}", get_version),
     ]
 
 
@@ -73,13 +75,27 @@ async def list_skus(_site: Site, _request: Request) -> Response:
 
 async def list_versions(_site: Site, request: Request) -> Response:
     """List the versions of a marketplace image (Microsoft.Compute), oldest first as that service does."""
+    place, location = _image(request), request.path_params["location"]
+    return reply([{"location": location, "name": name, "id": f"{place}/{name}"} for name in _IMAGE_VERSIONS])
+
+
+async def get_version(_site: Site, request: Request) -> Response:
+    """Show one version of a marketplace image, with the features that Microsoft.Compute tells of it."""
+    place, names = _image(request), request.path_params
+    if names["version"] not in _IMAGE_VERSIONS:
+        raise error("NotFound", f"Artifact: VMImage was not found: version {names['version']}.", 404)
+    features = [{"name": "SecurityType", "value": "TrustedLaunchSupported"}]
+    properties = {"features": features, "hyperVGeneration": "V2", "osDiskImage": {"operatingSystem": "Linux"}}
+    return reply({"location": names["location"], "name": names["version"], "id": place, "properties": properties})
+
+
+def _image(request: Request) -> str:
+    """Return the path of an image that is known."""
     names = request.path_params
     if (names["publisher"].lower(), names["offer"].lower(), names["sku"].lower()) not in listed():
         text = f"Artifact: VMImage was not found: {names['publisher']}, {names['offer']}, {names['sku']}."
         raise error("NotFound", text, 404)
-    place = f"{request.url.path.rstrip('/')}/"
-    versions = ("1.0.20260801", EXACT)
-    return reply([{"location": names["location"], "name": name, "id": place + name} for name in versions])
+    return str(request.url.path.rstrip("/"))
 
 
 async def list_none(_site: Site, _request: Request) -> Response:

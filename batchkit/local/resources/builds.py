@@ -51,6 +51,7 @@ class Builds:
         self.uploads: dict[str, bytes] = {}
         self.secrets: dict[str, str] = {}
         self.runs: dict[str, Build] = {}
+        self.copies: dict[str, set[str]] = {}
 
     def link(self, what: str) -> str:
         """Return a path with its own secret, under which `what` may be put or read."""
@@ -62,8 +63,20 @@ class Builds:
         """Return whether a link's secret is for `what`."""
         return self.secrets.get(key) == what
 
-    def run(self, registry: str, request: Json) -> Build:
-        """Build, which here means: look at the context, and give the image a digest that follows from it."""
+    def begins_from_hub(self, registry: str, request: Json) -> bool:
+        """Return whether a build takes its base from Docker Hub, and not from a copy in the registry."""
+        given = {str(entry["name"]): str(entry["value"]) for entry in request.get("arguments") or []}
+        server, _, name = given.get("BASE", "").partition("/")
+        return server != f"{registry}.azurecr.io".lower() or name not in self.copies.get(registry.lower(), ())
+
+    def run(self, registry: str, request: Json, refused: str = "") -> Build:
+        """Build, which here means: look at the context, and give the image a digest that follows from it.
+
+        Args:
+            registry: its name.
+            request: what is to be built.
+            refused: what Docker Hub says to the build, if it refuses its base.
+        """
         context = self.uploads.get(str(request.get("sourceLocation", "")), b"")
         dockerfile = str(request.get("dockerFilePath") or "Dockerfile")
         files = _names(context)
@@ -72,6 +85,7 @@ class Builds:
         images = [str(name) for name in request.get("imageNames") or []]
         steps = [f"Downloading source code: {len(files)} files, {len(context)} bytes", f"Step 1: {dockerfile}"]
         end = f"Run recorded; {', '.join(images)} is {digest}" if good else f"{dockerfile} is not in the context"
+        good, end = good and not refused, refused or end
         run_id = f"cx{len(self.runs) + 1}"
         self.runs[run_id] = Build(run_id, registry, images, digest, "\n".join([*steps, end]) + "\n", good)
         return self.runs[run_id]

@@ -33,6 +33,7 @@ class Scope:
     look_up: Callable[[str], Json | None]
     variables: Json = field(default_factory=dict)
     index: int | None = None
+    turns: dict[str, int] = field(default_factory=dict)
 
     @property
     def root(self) -> str:
@@ -40,8 +41,10 @@ class Scope:
         base = f"/subscriptions/{self.subscription}"
         return f"{base}/resourceGroups/{self.group}" if self.group else base
 
-    def at(self, index: int) -> Scope:
-        """Return the same scope inside a copy loop's turn."""
+    def at(self, index: int, loop: str = "") -> Scope:
+        """Return the same scope inside a turn of a copy loop, of a property's when that is named."""
+        if loop:
+            return replace(self, turns=self.turns | {loop: index})
         return replace(self, index=index)
 
     def evaluate(self, value: Any) -> Any:
@@ -70,7 +73,9 @@ def _variable(scope: Scope, name: str) -> Any:
     return scope.evaluate(scope.variables[name])
 
 
-def _copy_index(scope: Scope, *_: Any) -> int:
+def _copy_index(scope: Scope, *given: Any) -> int:
+    if given and given[0] in scope.turns:
+        return scope.turns[given[0]]
     if scope.index is None:
         raise TemplateError("The template function 'copyIndex' is not expected at this location.")
     return scope.index
@@ -163,6 +168,7 @@ _PLAIN: dict[str, Callable[..., Any]] = {
     "take": lambda value, count: value[:count],
     "empty": lambda value: not value,
     "not": lambda value: not value,
+    "greater": lambda one, other: one > other,
     "equals": lambda one, other: one == other,
     "length": len,
     "union": _union,

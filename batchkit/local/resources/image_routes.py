@@ -27,6 +27,7 @@ def table() -> list[tuple[str, str, Callable[[Site, Request], Awaitable[Response
     return [
         ("POST", f"{registry}/listBuildSourceUploadUrl", upload_url),
         ("POST", f"{registry}/scheduleRun", schedule),
+        ("POST", f"{registry}/importImage", import_image),
         ("GET", f"{registry}/runs/{{run}}", get_run),
         ("POST", f"{registry}/runs/{{run}}/listLogSasUrl", log_url),
     ]
@@ -89,8 +90,32 @@ async def upload_url(site: Site, request: Request) -> Response:
 async def schedule(site: Site, request: Request) -> Response:
     """Start a build."""
     path = _registry(site, request)
-    build = site.builds.run(request.path_params["registry"], await body_of(request))
+    registry, body = request.path_params["registry"], await body_of(request)
+    refused = _hub_refuses(site) if site.builds.begins_from_hub(registry, body) else ""
+    build = site.builds.run(registry, body, refused)
     return reply(build.shown(path))
+
+
+def _hub_refuses(site: Site) -> str:
+    """Return what Docker Hub says to one address too many, as often as the subscription is told to."""
+    if not site.resources.knobs.hub_refusals:
+        return ""
+    site.resources.knobs.hub_refusals -= 1
+    return "toomanyrequests: You have reached your unauthenticated pull rate limit."
+
+
+async def import_image(site: Site, request: Request) -> Response:
+    """Copy an image of another registry into this one; a tag that is there already is not overwritten (NoForce)."""
+    _registry(site, request)
+    body = await body_of(request)
+    registry, tags = request.path_params["registry"].lower(), {*(body.get("targetTags") or [])}
+    there = site.builds.copies.setdefault(registry, set())
+    if again := there & tags:
+        raise error("Conflict", f"Tag {', '.join(again)} already exists in target registry.", 409)
+    if body["source"].get("registryUri") == "docker.io" and (refused := _hub_refuses(site)):
+        raise error("InvalidParameters", refused, 400)
+    there |= tags
+    return Response(status_code=200)
 
 
 async def get_run(site: Site, request: Request) -> Response:

@@ -28,8 +28,9 @@ _ROLE_ID = "roleDefinitionId"
 ROLE_MOVES = "Tenant ID, application ID, principal ID, and scope are not allowed to be updated."
 _TOP = 3  # of a resource's words behind "providers" when it is part of no other: namespace, type, name
 HIDDEN = ("service", "effectiveAt")
-NAMESPACES = ("Microsoft.Batch", "Microsoft.ContainerRegistry", "Microsoft.Insights", "Microsoft.ManagedIdentity",
-              "Microsoft.Network", "Microsoft.Storage")  # fmt: skip
+NAMESPACES = ("Microsoft.Batch", "Microsoft.Consumption", "Microsoft.ContainerRegistry", "Microsoft.Insights",
+              "Microsoft.ManagedIdentity", "Microsoft.Network", "Microsoft.OperationalInsights",
+              "Microsoft.Storage")  # fmt: skip
 ALWAYS = ("Microsoft.Authorization", "Microsoft.Resources")
 
 
@@ -39,6 +40,7 @@ class Knobs:
 
     Attributes:
         family_quota: cores of single families, below `core_quota` for all.
+        hub_refusals: how often Docker Hub still refuses, to a build or to a copy.
         roles: what whoever uses it holds, each ROLE[@SCOPE], and nothing else; None for one who may do everything.
         network: where they stand: outside, inside, or an address (see networks.py).
     """
@@ -52,6 +54,7 @@ class Knobs:
     fail_at: str = ""
     slowness: float = 1.0
     builds_allowed: bool = True
+    hub_refusals: int = 0
     taken_names: list[str] = field(default_factory=list)
     roles: list[str] | None = None
     network: str = networks.OUTSIDE

@@ -182,7 +182,8 @@ async def list_resources(site: Site, request: Request) -> Response:
     if wanted:
         docs = [doc for doc in docs if (doc.get("tags") or {}).get(wanted[1]) == wanted[2]]
     top = [doc for doc in docs if doc["id"].count("/") == 8]  # those in the group itself, none of their parts
-    hidden = ("microsoft.resources/deployments", "microsoft.authorization/roleassignments")
+    hidden = ("microsoft.resources/deployments", "microsoft.authorization/roleassignments",
+              "microsoft.consumption/budgets")  # fmt: skip
     return reply({"value": [shown(doc) for doc in top if doc["type"].lower() not in hidden]})
 
 

@@ -49,19 +49,30 @@ class Planned:
             Unresolved: `strict`, and it refers to what is not there.
         """
         rest = {key: value for key, value in self.source.items() if key not in _PART}
-        found = self.scope.evaluate(rest) if strict else _lenient(rest, self.scope)
+        found = _evaluated(rest, self.scope, strict)
         return {"id": self.id, "name": self.name.rsplit("/", 1)[-1], "type": self.kind, **found}
 
 
-def _lenient(value: Any, scope: Scope) -> Any:
+def _evaluated(value: Any, scope: Scope, strict: bool) -> Any:
+    """Return a body's part evaluated, its property loops (`copy` as a list) unrolled."""
     if isinstance(value, dict):
-        return {_lenient(key, scope): _lenient(item, scope) for key, item in value.items()}
+        loops = value["copy"] if isinstance(value.get("copy"), list) else []
+        kept = {k: item for k, item in value.items() if not (loops and k == "copy")}
+        found = {_evaluated(k, scope, strict): _evaluated(item, scope, strict) for k, item in kept.items()}
+        return found | {loop["name"]: _turns(loop, scope, strict) for loop in loops}
     if isinstance(value, list):
-        return [_lenient(item, scope) for item in value]
+        return [_evaluated(item, scope, strict) for item in value]
     try:
         return scope.evaluate(value)
     except Unresolved:
+        if strict:
+            raise
         return value
+
+
+def _turns(loop: Json, scope: Scope, strict: bool) -> list[Any]:
+    turns = range(scope.evaluate(loop["count"]))
+    return [_evaluated(loop["input"], scope.at(index, loop["name"]), strict) for index in turns]
 
 
 def parameters(template: Json, given: Json, scope: Scope) -> Json:
