@@ -35,9 +35,13 @@ def _against(run: Found, before: Found | None, *path: str) -> str:
     return words.change(run.number(*path), before.number(*path)) if before else ""
 
 
+def _in_same_money(run: Found, before: Found | None) -> Found | None:
+    """The run before, where its sums are of the same currencies; None else: euros are no change of dollars."""
+    return before if before is not None and set(before.currencies) == set(run.currencies) else None
+
+
 def _revenue(run: Found, before: Found | None) -> Headline:
-    same = before is not None and set(before.currencies) == set(run.currencies)
-    change = _against(run, before, "analytics", "summary", "total_revenue") if same else ""
+    change = _against(run, _in_same_money(run, before), "analytics", "summary", "total_revenue")
     return Headline("Revenue", words.all_money(run.currencies, run.revenue), words.period(list(run.days)), change)
 
 
@@ -50,16 +54,20 @@ def _average(run: Found, before: Found | None) -> Headline:
     path = ("analytics", "summary", "average_order_value")
     median = run.number("analytics", "order_value", "median")
     note = f"half are below about {words.money(median, run.currencies)}" if median else ""
-    return Headline("Average order", words.money(run.number(*path), run.currencies), note, _against(run, before, *path))
+    change = _against(run, _in_same_money(run, before), *path)
+    return Headline("Average order", words.money(run.number(*path), run.currencies), note, change)
 
 
 def _valid(run: Found, before: Found | None) -> Headline:
-    found, total = run.number("validation", "valid_transactions"), run.number("validation", "total_transactions")
+    total = run.number("validation", "total_transactions")
     note = f"of {words.count(total, 'transaction')}" if total is not None else ""
-    return Headline(
-        "Valid", words.percent(found / total if found is not None and total else None), note,
-        _against(run, before, "validation", "valid_transactions"),
-    )  # fmt: skip
+    share = _valid_share(run)
+    return Headline("Valid", words.percent(share), note, words.points(share, _valid_share(before) if before else None))
+
+
+def _valid_share(run: Found) -> float | None:
+    found, total = run.number("validation", "valid_transactions"), run.number("validation", "total_transactions")
+    return found / total if found is not None and total else None
 
 
 def _excluded(run: Found, before: Found | None) -> Headline:
@@ -70,5 +78,5 @@ def _excluded(run: Found, before: Found | None) -> Headline:
         if part and part > 0 and money is not None and whole > 0
         else ""
     )
-    change = _against(run, before, "validation", "invalid_amount")
+    change = _against(run, _in_same_money(run, before), "validation", "invalid_amount")
     return Headline("Excluded by the rules", words.money(part, run.currencies), share, change)

@@ -60,6 +60,18 @@ def change(now: float | None, before: float | None) -> str:
     return f"{'+' if share > 0 else _MINUS}{abs(share) * 100:,.1f}%"
 
 
+def points(now: float | None, before: float | None) -> str:
+    """How a share of 1 has changed, in percentage points; "" where there is nothing to compare with."""
+    if now is None or before is None or _is_nan(now) or _is_nan(before):
+        return ""
+    by = 100 * (now - before)
+    if by == 0:
+        return "no change"
+    if abs(by) < 0.05:
+        return "under 0.1 points"
+    return f"{'+' if by > 0 else _MINUS}{abs(by):.1f} points"
+
+
 def day(text: str) -> str:
     """A date as written, 2017-03-05, in words: 5 March 2017."""
     try:

@@ -211,3 +211,16 @@ def test_the_list_of_runs_and_what_came_before(tmp_path):
     assert text.index("run-3/report.html") < text.index("run-2/report.html") < text.index("run-1/report.html")
     newest = json.loads((tmp_path / "run-3/run.json").read_text())
     assert writing.previous_of(newest, tmp_path)[0] == "run-1"
+
+
+def test_changes_compare_like_with_like() -> None:
+    def found(currency: str, valid: int) -> Found:
+        money = {"total_revenue": 100.0, "completed_transactions": 4, "average_order_value": 25.0}
+        analytics = {"summary": money, "revenue_by_currency": {currency: 100.0}}
+        validation = {"total_transactions": 8, "valid_transactions": valid, "invalid_amount": 50.0}
+        return Found({}, {"analytics": analytics, "validation": validation})
+
+    changes = {figure.name: figure.change for figure in headlines(found("EUR", 4), found("USD", 8))}
+    assert [changes[name] for name in ("Revenue", "Average order", "Excluded by the rules")] == ["", "", ""]
+    assert changes["Valid"] == "\u221250.0 points"
+    assert changes["Orders that count"] == "no change"
