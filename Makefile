@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 LOCKS := pyproject.toml node/pyproject.toml .constraints.txt batchkit/local/azurite/package-lock.json
 
-.PHONY: run test lab help lint types tests coverage notebooks pictures sdk-tests kill-tests mutants bench-batch clients recorded az checkov bench fuzz faults browser image environment lock
+.PHONY: run test lab help lint types tests coverage notebooks pictures sdk-tests kill-tests mutants bench-batch clients recorded az checkov bench fuzz faults wheels browser image environment lock
 
 run: $(READY)
 	@$(BIN)/batchkit run
@@ -80,6 +80,9 @@ image: $(READY)  ## build the worker's image with docker or podman, measure it, 
 
 faults: $(READY)  ## every fault on demand, storms, restarts, kills at any moment, and twenty races of two clients
 	@BATCHKIT_RACES=20 $(BIN)/pytest -m "longer or not longer" tests/local/test_local_faults.py tests/workbench/test_batchkit_run_ends.py tests/workbench/test_batchkit_run.py tests/workbench/test_batchkit_watching.py tests/workbench/test_batchkit_jobs.py tests/workbench/test_batchkit_provision_first_day.py
+
+wheels: $(READY)  ## both wheels in an environment of their own do the main job in an empty folder
+	@$(BIN)/pytest -m longer tests/workbench/test_batchkit_wheels.py
 
 browser: $(READY) .venv-browser/bin/python  ## the newest run's page in Chromium, wide and narrow
 	@$(BIN)/python tests/workflows/npm.py && .venv-browser/bin/python tests/browser.py

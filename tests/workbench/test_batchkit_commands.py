@@ -1,5 +1,6 @@
 """The verbs from a second terminal, against a local Azure that keeps its state, and what such a file is trusted for."""
 
+import io
 import json
 import os
 import shutil
@@ -7,12 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 from shop import fill
 from typer.testing import CliRunner
 
+from batchkit import cli
 from batchkit.cli import app
 from batchkit.commands import connection
 from batchkit.errors import SettingsError
@@ -91,6 +94,26 @@ def test_one_is_found_above_and_none_is_one_line(tmp_path, monkeypatch):
         connection.find()
 
 
+def spoken(patch):
+    """Run the command line in this process; the variables that it takes from a connection file go with the patch."""
+    patch.setattr(os, "environ", _Copied(os.environ))
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as end:
+            code = int(end.code or 0)
+    return subprocess.CompletedProcess([], code, out.getvalue(), err.getvalue())
+
+
+class _Copied(dict):
+    """The environment as it is now; what a command adds to it is forgotten with it."""
+
+    def copy(self):
+        return dict(self)
+
+
 @pytest.fixture(scope="module")
 def terminal(tmp_path_factory):
     """A folder with a local Azure's state in it, and a way to type commands there."""
@@ -103,9 +126,15 @@ def terminal(tmp_path_factory):
             assert time.monotonic() < deadline
             time.sleep(0.2)
 
-        def type_in(*given, code=0, typed=None):
-            done = subprocess.run([sys.executable, "-m", "batchkit", *given], cwd=folder, env=own, input=typed,
-                                  capture_output=True, text=True, timeout=120, check=False)  # fmt: skip
+        def type_in(*given, code=0, typed=""):
+            with pytest.MonkeyPatch.context() as patch:
+                for name in list(os.environ):
+                    if name.startswith(OURS):
+                        patch.delenv(name)
+                patch.chdir(folder)
+                patch.setattr(sys, "argv", ["batchkit", *given])
+                patch.setattr(sys, "stdin", io.StringIO(typed))
+                done = spoken(patch)
             assert done.returncode == code, done.stderr + done.stdout
             return done
 

@@ -99,7 +99,12 @@ ODD = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", ODD)
+RARER = {"billions", "negative", "one day", "many names", "all excluded", "odd days"}
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[pytest.mark.longer] if kind in RARER else []) for kind in ODD]
+)
 def test_odd_data_has_a_page_too(tmp_path, kind):
     text = made(tmp_path, ODD[kind])
     page = Page(text)

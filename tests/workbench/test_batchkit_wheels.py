@@ -45,6 +45,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place / "env/bin/python"
 
 
+@pytest.mark.longer  # `make wheels`
 def test_the_main_job_runs_in_an_empty_folder(python: Path, tmp_path: Path) -> None:
     code = "import batchkit, node; print(batchkit.__file__, node.__file__)"
     for path in run(python, "-c", code, folder=tmp_path).split():
@@ -56,6 +57,7 @@ def test_the_main_job_runs_in_an_empty_folder(python: Path, tmp_path: Path) -> N
     assert (record.parent / "report.html").exists()
 
 
+@pytest.mark.longer  # `make wheels`
 def test_the_image_can_be_built_from_what_was_installed(python: Path, tmp_path: Path) -> None:
     code = "from batchkit.provision import image; print(image.WORKER); image.pack(image.WORKER)"
     worker = Path(run(python, "-c", code, folder=tmp_path).strip())
