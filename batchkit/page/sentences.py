@@ -60,7 +60,7 @@ def _halves(run: Found) -> str:
         return ""
     word = "more" if last > first else "less"
     share = words.percent(abs(last - first) / first)
-    return f"The last {half:,} days brought {share} {word} than the first {half:,}."
+    return f"The last {half:,} days with orders brought {share} {word} than the first {half:,}."
 
 
 def _customers(run: Found) -> str:

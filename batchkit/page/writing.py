@@ -44,7 +44,7 @@ def write(
         facts=_facts(run),
         not_processed=_not_processed(record),
         figures=headlines(run, previous[1] if previous else None),
-        previous=previous[0] if previous else "",
+        previous=_against(run, *previous) if previous else "",
         sentences=sentences(run),
         sections=sections(run) if summary or record["status"] != "running" else [],
         technical=TECHNICAL,
@@ -59,6 +59,16 @@ def previous_of(record: Mapping[str, Any], runs: Path) -> tuple[str, Found] | No
         if earlier and record["data"] and found.record.get("data") == record["data"] and found.summary:
             return str(found.record["run_id"]), found
     return None
+
+
+def _against(run: Found, name: str, before: Found) -> str:
+    """What the changes are against, and in what it was another thing: its rules, its mapping, its period."""
+    others = {"rules": run.part("rules") != before.part("rules"),
+              "mapping": run.part("source", "mapping") != before.part("source", "mapping")}  # fmt: skip
+    said = [f"under other {what}" for what, differs in others.items() if differs]
+    if set(run.days) != set(before.days):
+        said.append(f"of {words.period(list(before.days)) or 'no day'}")
+    return ", ".join([f"{name} over data of the same name", *said])
 
 
 def _facts(run: Found) -> list[tuple[str, str]]:

@@ -114,7 +114,10 @@ def test_the_five_figures_and_the_sentences_are_those_of_the_package(folder):
     half = len(days) // 2
     before, after = (sum(found.by_day[day] for day in part) for part in (days[:half], days[-half:]))
     word = "more" if after > before else "less"
-    assert f"The last {half} days brought {100 * abs(after - before) / before:.1f}% {word} than the first" in said
+    assert (
+        f"The last {half} days with orders brought {100 * abs(after - before) / before:.1f}% {word} than the first"
+        in said
+    )
     rule, (number, cents) = max(found.excluded_by_rule.items(), key=lambda item: item[1][1])
     assert (rule, cents > out / 2) == ("quantity", True)
     assert f"most of it for a quantity out of its limits, in {number:,} transactions." in said

@@ -178,7 +178,7 @@ def test_sentences_are_true():
     assert said == [
         "Home leads with 57.7% of the lines' sum.",
         "The best day was Monday 30 March 2026 with $130.00.",
-        "The last 15 days brought 13.9% more than the first 15.",
+        "The last 15 days with orders brought 13.9% more than the first 15.",
         "The 10 best customers of 100 bring 20.0% of the revenue.",
         "The rules exclude $500.00, most of it for a quantity out of its limits, in 90 transactions.",
     ]
@@ -229,3 +229,12 @@ def test_changes_compare_like_with_like() -> None:
     assert [changes[name] for name in ("Revenue", "Average order", "Excluded by the rules")] == ["", "", ""]
     assert changes["Valid"] == "\u221250.0 points"
     assert changes["Orders that count"] == "no change"
+
+
+def test_what_the_changes_are_against_is_said(tmp_path):
+    before = changed(rules__limits={"max_quantity": 5}, analytics__revenue_by_day={"2025-01-01": 5.0})
+    text = made(tmp_path, previous=("earlier", Found(record(), before)))
+    assert "against the run earlier over data of the same name, under other rules, of 1 January 2025." in text
+    assert "against the run same over data of the same name." in made(
+        tmp_path, previous=("same", Found(record(), SUMMARY))
+    )
