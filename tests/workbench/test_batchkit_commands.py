@@ -15,7 +15,7 @@ import pytest
 from shop import fill
 from typer.testing import CliRunner
 
-from batchkit import cli
+from batchkit import cli, progress
 from batchkit.cli import app
 from batchkit.commands import connection
 from batchkit.errors import SettingsError
@@ -104,6 +104,8 @@ def spoken(patch):
             code = 0
         except SystemExit as end:
             code = int(end.code or 0)
+        finally:
+            progress.QUIET[0] = False
     return subprocess.CompletedProcess([], code, out.getvalue(), err.getvalue())
 
 
