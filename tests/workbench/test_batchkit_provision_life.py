@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from batchkit import provision
 from batchkit.errors import ServiceError, SettingsError
-from batchkit.provision import image
+from batchkit.provision import applying, image
 from batchkit.provision.cli import app
 from batchkit.provision.planning import changes
 
@@ -188,8 +188,9 @@ def test_no_quota_stops_with_the_request_to_make(place):
     provision.destroy(place.target("poor"), "poor", tell=heard)
 
 
-def test_roles_that_spread_slowly_are_waited_for(place):
-    place.tell(role_spread_seconds=300)
+def test_roles_that_spread_slowly_are_waited_for(place, monkeypatch):
+    monkeypatch.setattr(applying, "ROLE_MINUTES", 120)  # at this speed, ten are gone before a busy machine has looked
+    place.tell(role_spread_seconds=4800)
     heard = Heard()
     provision.apply(place.target("slow"), worker=None, tell=heard)
     assert heard.has("the role for pools is still spreading")
