@@ -11,10 +11,13 @@ BatchkitError
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
-from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
+from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError, ResourceNotFoundError
+
+Found = TypeVar("Found")
 
 _AGAIN = "wait a minute and run the same thing again; nothing is done twice"
 _NEXT_STEP = {
@@ -81,6 +84,14 @@ def explain(doing: str) -> Iterator[None]:
         yield
     except AzureError as error:
         raise ServiceError(f"Could not {doing}: {_reason(error)}") from error
+
+
+def or_none(read: Callable[[], Found]) -> Found | None:
+    """What is read, or None when Azure says that there is no such thing."""
+    try:
+        return read()
+    except ResourceNotFoundError:
+        return None
 
 
 def code_of(error: BaseException) -> str:

@@ -11,7 +11,7 @@ from batchkit.session import Session, word
 
 
 def overview(session: Session) -> list[dict[str, Any]]:
-    """One row for each of our pools, the newest first; `older` says that the settings describe another one by now."""
+    """One row for each of our pools, the newest first; of the others `older` says that one was made since."""
     with explain("list the pools"):
         found = [pool for pool in session.batch.list_pools() if pool.id.startswith(prefix(session))]
     newest_first = sorted(found, key=lambda pool: pool.creation_time, reverse=True)

@@ -6,17 +6,16 @@ Reports are read by their fields alone; what they mean is the worker's business.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pandas as pd
-from azure.core.exceptions import ResourceNotFoundError
 
 from batchkit import datasets, reasons, storage
-from batchkit.errors import JobError, explain
+from batchkit.errors import JobError, explain, or_none
 from batchkit.inputs import LeftOut, report_name
+from batchkit.jobs import planning
 from batchkit.jobs.planning import Plan, Task
 from batchkit.session import Session, word
 
@@ -45,10 +44,10 @@ def read_plan(session: Session, job_id: str) -> Plan:
 
     Raises JobError when the job has none.
     """
-    data = storage.read(session.outputs, f"{job_id}/plan.json")
-    if data is None:
+    plan = planning.stored(session, job_id)
+    if plan is None:
         raise JobError(f"Job {job_id} has no plan in the output container. Submit it with notebook 03.")
-    return Plan.from_json(data)
+    return plan
 
 
 def summary(session: Session, job_id: str) -> Report:
@@ -160,7 +159,7 @@ def _files_of(task: Task) -> str:
 def _problems_of_job(session: Session, job_id: str) -> list[tuple[str, str, str]]:
     """A job that is gone, or that ended in another way than with its last task."""
     with explain(f"read the job {job_id}"):
-        job = _or_none(lambda: session.batch.get_job(job_id, select=["id", "executionInfo"]))
+        job = or_none(lambda: session.batch.get_job(job_id, select=["id", "executionInfo"]))
     if job is None:
         return [("the job", "it is not in the account any more", "submit it again with the same job_id")]
     why = job.execution_info.termination_reason if job.execution_info else None
@@ -208,7 +207,7 @@ def tasks(session: Session, job_id: str) -> pd.DataFrame:
     A job that is gone has no rows.
     """
     with explain(f"list the tasks of {job_id}"):
-        rows = _or_none(lambda: [_task_row(task) for task in session.batch.list_tasks(job_id)]) or []
+        rows = or_none(lambda: [_task_row(task) for task in session.batch.list_tasks(job_id)]) or []
     frame = pd.DataFrame(rows, columns=TASK_COLUMNS)
     return frame.sort_values("task", key=lambda ids: pd.to_numeric(ids, errors="coerce"), ignore_index=True)
 
@@ -264,14 +263,6 @@ def _task_row(task: Any) -> list[Any]:
         reasons.of_failure(failure, run.exit_code if run else None),
         reasons.next_step(failure.code or "", run.exit_code) if failure else "",
     ]
-
-
-def _or_none(read: Callable[[], Found]) -> Found | None:
-    """What is read, or None when there is no such thing."""
-    try:
-        return read()
-    except ResourceNotFoundError:
-        return None
 
 
 def _node_of(task: Any) -> str:

@@ -24,6 +24,11 @@ STATES = {
 }
 
 
+def kind(record: Record) -> str:
+    """How a run ended, as a page colours it: `good`, `partly` (or still going on), `bad`."""
+    return {0: "good", 3: "partly", None: "partly"}.get(record.get("exit_code"), "bad")
+
+
 def headline(record: Record) -> str:
     """One sentence: what happened."""
     if record["status"] == "running":

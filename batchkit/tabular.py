@@ -12,6 +12,7 @@ from batchkit.inputs import escapes
 from batchkit.session import Session
 
 FORMATS = ("json", "csv", "parquet")
+_OF_THE_MERGE = ("partials", "merged", "tables")  # left out unless they are asked for
 
 
 def download(session: Session, job_id: str, target: Path, prefix: str = "", form: str = "json") -> list[Path]:
@@ -24,12 +25,9 @@ def download(session: Session, job_id: str, target: Path, prefix: str = "", form
         raise ParameterError(f"There is no format {form!r}: take one of {', '.join(FORMATS)}.")
     below = f"{job_id}/" if form == "json" else f"{job_id}/tables/"
     wanted = f"{below}{prefix.strip('/')}"
-    skipped = (f"{job_id}/partials/", f"{job_id}/merged/", *((f"{job_id}/tables/",) if form == "json" else ()))
-    names = [
-        name for name in storage.listed(session.outputs, below)
-        if name.startswith(wanted) and not (not prefix and name.startswith(skipped if form == "json" else ()))
-        and not escapes(name.removeprefix(below))
-    ]  # fmt: skip
+    hidden = () if prefix or form != "json" else tuple(f"{below}{folder}/" for folder in _OF_THE_MERGE)
+    there = [name for name in storage.listed(session.outputs, below) if name.startswith(wanted)]
+    names = [name for name in there if not (name.startswith(hidden) or escapes(name.removeprefix(below)))]
     if not names:
         raise JobError(f"There is nothing of job {job_id} below {wanted}. `batchkit job explain {job_id}` says why.")
     files = storage.fetch(session.outputs, {name: target / name.removeprefix(below) for name in names})

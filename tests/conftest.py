@@ -15,6 +15,7 @@ import pytest
 
 if TYPE_CHECKING:
     from batch_clients import Azure
+    from provisioned import Place
 
     from batchkit import Session
 
@@ -92,3 +93,25 @@ def faults(azure: Azure) -> Iterator[Callable[..., None]]:
     """A call that sets the fault plan of that one; emptied at the end."""
     yield lambda *plan: azure.send("PUT", FAULTS, json={"fault": list(plan)}).raise_for_status()
     azure.send("DELETE", FAULTS)
+
+
+@pytest.fixture(scope="session")
+def pool_id(fast_azure: dict[str, str]) -> str:
+    """A pool on that one that scales itself."""
+    import batchkit
+    from batchkit import pools
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in fast_azure.items():
+            patch.setenv(name, value)
+        session = batchkit.connect()
+        return pools.ensure(session, pools.spec(session, max_nodes=2, slots_per_node=4, tasks_per_node=1))
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """An empty subscription on a local Azure of the file's own."""
+    from provisioned import subscription
+
+    with subscription(tmp_path_factory.mktemp("settings")) as found:
+        yield found

@@ -39,7 +39,7 @@ def create(
 
 @app.command("list")
 def list_all(as_json: Json = False) -> None:
-    """List our pools, the newest first; those that another description made are marked as older."""
+    """List our pools, the newest first; the others are marked as older."""
     from batchkit import pool_views
 
     table(pool_views.overview(open_session()), as_json, "There is no pool yet: batchkit pool create")

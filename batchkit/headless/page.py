@@ -58,11 +58,10 @@ _PAGE = """<!DOCTYPE html>
 
 def _front(record: story.Record) -> str:
     """The first block, made of run.json alone: status, what failed, warnings, the inputs counted and named."""
-    kind = {0: "good", 3: "partly", None: "partly"}.get(record["exit_code"], "bad")
     facts = f"Data: {record['data'] or 'that of the job'}. Job {record['job_id']}, begun {record['started_at']}."
     return "\n".join(
         [
-            f'<p class="status {kind}">{_text(story.headline(record))}</p>',
+            f'<p class="status {story.kind(record)}">{_text(story.headline(record))}</p>',
             *(f"<p>{_text(story.sentence(error))}</p>" for error in record["errors"][:_MOST]),
             *_more(len(record["errors"]) - _MOST),
             *(f"<p>{_text(record['come_back'])}</p>" for _ in filter(None, [record["come_back"]])),

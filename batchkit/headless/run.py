@@ -58,7 +58,7 @@ def _forget(order: Order) -> None:
 
 
 def _execute(order: Order, kept: Record) -> list[Trouble]:
-    if "job_id" in str(order.parameters) and order.back:
+    if order.back:
         _say(f"Job {order.run_id}. From another terminal: batchkit job watch {order.run_id}")
     for path in order.notebooks:
         _say(f"\n{path.stem}")

@@ -11,12 +11,13 @@ from typing import Any
 
 import pandas as pd
 from azure.batch import models
-from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError
 
 from batchkit import health, reasons, storage
-from batchkit.errors import JobError
+from batchkit.errors import JobError, or_none
 from batchkit.errors import explain as explaining
 from batchkit.health import error_text
+from batchkit.jobs import planning
 from batchkit.jobs.planning import Plan
 from batchkit.session import Session, word
 
@@ -31,15 +32,15 @@ def explain(session: Session, job_id: str) -> pd.DataFrame:
     `about` is `wrong` or `waiting`. Raises JobError when nothing is known of the job, ServiceError when Azure refuses.
     """
     with explaining(f"look into the job {job_id}"):
-        job = _or_none(lambda: session.batch.get_job(job_id))
-        stored = storage.read(session.outputs, f"{job_id}/plan.json")
-        if job is None and stored is None:
+        job = or_none(lambda: session.batch.get_job(job_id))
+        plan = planning.stored(session, job_id)
+        if job is None and plan is None:
             raise JobError(f"There is no job {job_id}. `batchkit job list` shows those that there are.")
-        rows = list(_of_job(session, job_id, job, stored))
+        rows = list(_of_job(session, job_id, job, plan))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _of_job(session: Session, job_id: str, job: Any, stored: bytes | None) -> Iterator[Row]:
+def _of_job(session: Session, job_id: str, job: Any, plan: Plan | None) -> Iterator[Row]:
     if job is None:
         yield "wrong", "the job", "it is not in the account any more", f"batchkit job repair {job_id}"
         return
@@ -48,10 +49,10 @@ def _of_job(session: Session, job_id: str, job: Any, stored: bytes | None) -> It
     tasks = list(session.batch.list_tasks(job_id))
     for task in [task for task in tasks if _failed(task)][:_MOST]:
         yield from _of_task(session, job_id, task)
-    yield from _lost(session, job_id, tasks, stored)
+    yield from _lost(session, job_id, tasks, plan)
     waiting = [task for task in tasks if word(task.state) in ("active", "preparing")]
     if waiting and word(job.state) not in ("completed", "terminating"):
-        yield from _waiting(session, job, waiting, stored)
+        yield from _waiting(session, job, waiting, plan)
 
 
 def _early_end(session: Session, job_id: str, job: Any) -> Iterator[Row]:
@@ -59,7 +60,7 @@ def _early_end(session: Session, job_id: str, job: Any) -> Iterator[Row]:
     why = job.execution_info.termination_reason if job.execution_info else ""
     if why and not why.startswith("AllTasksComplete"):
         yield "wrong", "the job", f"it was ended early: {why}", f"batchkit job repair {job_id}"
-        pool = _or_none(lambda: session.batch.get_pool(job.execution_info.pool_id or job.pool_info.pool_id))
+        pool = or_none(lambda: session.batch.get_pool(job.execution_info.pool_id or job.pool_info.pool_id))
         if pool is not None:
             yield from (("wrong", *row[1:]) for row in _of_nodes(session, pool))
 
@@ -94,11 +95,10 @@ def _last_words(session: Session, job_id: str, task_id: str) -> str:
     return " / ".join(data.decode("utf-8", "replace").strip().splitlines()[-_LINES:])
 
 
-def _lost(session: Session, job_id: str, tasks: list[Any], stored: bytes | None) -> Iterator[Row]:
+def _lost(session: Session, job_id: str, tasks: list[Any], plan: Plan | None) -> Iterator[Row]:
     """Tasks that succeeded but whose partial is not there: an output pattern that matches nothing is no error."""
-    if stored is None:
+    if plan is None:
         return
-    plan = Plan.from_json(stored)
     there = storage.listed(session.outputs, f"{job_id}/partials/")
     good = {str(t.id) for t in tasks if t.execution_info and word(t.execution_info.result) == "success"}
     lost = [t for t in plan.tasks if t.id in good and f"{job_id}/partials/{t.group}/{t.id}.partial" not in there]
@@ -107,18 +107,17 @@ def _lost(session: Session, job_id: str, tasks: list[Any], stored: bytes | None)
         yield "wrong", f"task {task.id}", why, f"batchkit job repair {job_id}"
 
 
-def _waiting(session: Session, job: Any, waiting: list[Any], stored: bytes | None) -> Iterator[Row]:
+def _waiting(session: Session, job: Any, waiting: list[Any], plan: Plan | None) -> Iterator[Row]:
     many = f"{len(waiting)} tasks"
     if word(job.state) in ("disabled", "disabling"):
         yield "waiting", many, "the job is disabled", "enable it: az batch job enable"
-    if job.all_tasks_complete_mode == models.BatchAllTasksCompleteMode.NO_ACTION and stored is not None:
-        planned = Plan.from_json(stored).task_count
+    if job.all_tasks_complete_mode == models.BatchAllTasksCompleteMode.NO_ACTION and plan is not None:
         there = sum(1 for _ in session.batch.list_tasks(job.id, select=["id"]))
-        if there < planned:
-            why = f"only {there} of the plan's {planned} tasks were added: whoever submitted it was stopped"
+        if there < plan.task_count:
+            why = f"only {there} of the plan's {plan.task_count} tasks were added: whoever submitted it was stopped"
             yield "waiting", "the job", why, "submit again with the same job_id: the others are added"
     pool_id = (job.execution_info.pool_id if job.execution_info else "") or job.pool_info.pool_id or ""
-    pool = _or_none(lambda: session.batch.get_pool(pool_id))
+    pool = or_none(lambda: session.batch.get_pool(pool_id))
     if pool is None:
         yield "waiting", many, f"the pool {pool_id} is gone", f"batchkit job cancel {job.id}, then job repair {job.id}"
         return
@@ -180,10 +179,3 @@ def _of_nodes(session: Session, pool: Any) -> Iterator[Row]:
 
 def _dependent(waiting: list[Any]) -> int:
     return sum(1 for task in waiting if task.depends_on is not None)
-
-
-def _or_none(read: Any) -> Any:
-    try:
-        return read()
-    except ResourceNotFoundError:
-        return None

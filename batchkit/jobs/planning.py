@@ -159,8 +159,8 @@ def plan(
     """
     given = Given(data.digest if data else None, rules, files_per_task, mapping)
     image = session.settings.azure.acr.image
-    if (stored := storage.read(session.outputs, f"{job_id}/plan.json")) is not None:
-        there = Plan.from_json(stored).agreeing(given)
+    if (known := stored(session, job_id)) is not None:
+        there = known.agreeing(given)
         return there if there.worker == image else replace(there, notes=(_other_worker(there, image),))
     if data is None:
         raise PlanError(f"Job {job_id} has no plan yet. Name the data that it shall process.")
@@ -174,6 +174,12 @@ def plan(
         entry_size=Places.of(session, data.container).entry_size,
     )
     return replace(made, mapping=mapping or "", given=given)
+
+
+def stored(session: Session, job_id: str) -> Plan | None:
+    """The plan that a job has; None when it has none. Raises PlanError when it cannot be read."""
+    data = storage.read(session.outputs, f"{job_id}/plan.json")
+    return None if data is None else Plan.from_json(data)
 
 
 def rules_of(path: str) -> str | None:

@@ -2,35 +2,40 @@
 
 Partials are exact and every name in a job follows from its stored plan, so a repair is the plan's own tasks again,
 those whose partials or reports are not there, and then its merges over all partials, old and new. It writes to the
-first job's places and is a job of its own, called `<job>-r1`, `-r2`, ...: run twice, it goes on with the one that is
-under way. An input that is gone or was overwritten since is left out of its pack; the merge names it as missing.
+first job's places and is a job of its own, called `<job>-r1`, `-r2`, ...: run twice, it is the one that is under way.
+An input that is gone or was overwritten since is left out of its pack; the merge names it as missing.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from azure.batch import models
-from azure.core.exceptions import ResourceNotFoundError
 
 from batchkit import datasets, storage
-from batchkit.errors import JobError, explain
+from batchkit.errors import JobError, explain, or_none
 from batchkit.inputs import report_name
-from batchkit.jobs import submission
+from batchkit.jobs import planning, submission
+from batchkit.jobs.ending import cancel
 from batchkit.jobs.places import Places
 from batchkit.jobs.planning import Plan, Task
 from batchkit.jobs.tasks import merges, work_task
 from batchkit.session import Session, word
 
 NewTask = models.BatchTaskCreateOptions
+_ENDED = ("completed", "terminating", "deleting")
 
 
 def repair(session: Session, job_id: str, pool_id: str) -> str | None:
     """Submit the repair of a job to a pool and return its id; None when nothing of the job is missing.
 
-    Raises JobError when the job has no plan, still runs, or nothing that is missing can be read any more.
+    A repair that is under way is gone on with; one whose client died while it added tasks is ended, and the next takes
+    its place. Raises JobError when the job has no plan or still runs, and ServiceError when Azure refuses.
     """
-    plan = _plan(session, job_id)
+    plan = planning.stored(session, job_id)
+    if plan is None:
+        raise JobError(f"Job {job_id} has no plan in the output container: there is nothing to repair it by.")
     if _running(session, job_id):
         raise JobError(f"Job {job_id} still runs. Wait until it has ended, or cancel it, then repair it.")
     if going := _under_way(session, job_id):
@@ -86,23 +91,14 @@ def _log_below(task: NewTask, path: str) -> None:
             output.destination.container.path = path
 
 
-def _plan(session: Session, job_id: str) -> Plan:
-    stored = storage.read(session.outputs, f"{job_id}/plan.json")
-    if stored is None:
-        raise JobError(f"Job {job_id} has no plan in the output container: there is nothing to repair it by.")
-    return Plan.from_json(stored)
-
-
 def _state(session: Session, job_id: str) -> str:
-    try:
-        return word(session.batch.get_job(job_id, select=["id", "state"]).state)
-    except ResourceNotFoundError:
-        return ""
+    job = or_none(lambda: session.batch.get_job(job_id, select=["id", "state"]))
+    return word(job.state) if job else ""
 
 
 def _running(session: Session, job_id: str) -> bool:
     with explain(f"read the job {job_id}"):
-        if _state(session, job_id) in ("", "completed", "terminating", "deleting"):
+        if _state(session, job_id) in ("", *_ENDED):
             return False
         counts = session.batch.get_job_task_counts(job_id).task_counts
     return bool(counts.active or counts.running)
@@ -113,15 +109,25 @@ def _names(job_id: str) -> list[str]:
 
 
 def _under_way(session: Session, job_id: str) -> str:
-    """The repair of the job that has not ended; "" when there is none."""
+    """The repair of the job that goes on; "" when there is none, or only one that was abandoned, which is ended now."""
     with explain(f"look for repairs of {job_id}"):
         for name in _names(job_id):
-            state = _state(session, name)
-            if not state:
+            job = or_none(lambda name=name: session.batch.get_job(name))  # type: ignore[misc]
+            if job is None:
                 return ""
-            if state != "completed":
-                return name
+            if word(job.state) not in _ENDED:
+                if not _abandoned(session, job):
+                    return name
+                cancel(session, name)
     return ""
+
+
+def _abandoned(session: Session, job: models.BatchJob) -> bool:
+    """Whether the client is gone that tells a job to end once all tasks are in: it would wait for ever."""
+    if job.all_tasks_complete_mode != models.BatchAllTasksCompleteMode.NO_ACTION or job.creation_time is None:
+        return False
+    age = (datetime.now(UTC) - job.creation_time).total_seconds()
+    return age > submission.PATIENCE / session.settings.speed
 
 
 def _free_name(session: Session, job_id: str) -> str:

@@ -58,23 +58,24 @@ def submit(session: Session, plan: Plan, pool_id: str) -> Plan:
         state = patience.call("create the job", lambda: _create(session, job, stored.data, pool_id))
         if state == models.BatchJobState.COMPLETED:
             return stored
-        tasks = all_tasks(stored, Places.of(session, stored.container, stored.worker))
-        for at in range(0, len(tasks), PER_CALL):
-            _add(session, job, tasks[at : at + PER_CALL], patience)
-        _check_all_there(session, job, tasks, patience)
-        patience.call("let the job end by itself", lambda: let_end(session, job))
+        _fill(session, job, all_tasks(stored, Places.of(session, stored.container, stored.worker)), patience)
     return stored
 
 
 def submit_tasks(
     session: Session, job_id: str, tasks: Sequence[NewTask], pool_id: str, data: str, repairs: str
 ) -> None:
-    """Submit tasks as a job that repairs another; run again after an interruption it adds what is missing.
+    """Submit tasks as a job that repairs another.
 
     Raises JobError when a task is refused, and what Azure's client raises.
     """
     patience = Patience(PATIENCE)
     patience.call("create the job", lambda: _create(session, job_id, data, pool_id, repairs))
+    _fill(session, job_id, tasks, patience)
+
+
+def _fill(session: Session, job_id: str, tasks: Sequence[NewTask], patience: Patience) -> None:
+    """Add the tasks that the job lacks, and once all are there let it end with the last of them."""
     for at in range(0, len(tasks), PER_CALL):
         _add(session, job_id, tasks[at : at + PER_CALL], patience)
     _check_all_there(session, job_id, tasks, patience)

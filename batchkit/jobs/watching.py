@@ -16,11 +16,11 @@ from azure.batch import models
 from azure.core.exceptions import ResourceNotFoundError
 from tqdm import tqdm
 
-from batchkit import health, storage
+from batchkit import health
 from batchkit.errors import JobError, code_of, explain
 from batchkit.health import Health
+from batchkit.jobs import planning
 from batchkit.jobs.ending import cancel
-from batchkit.jobs.planning import Plan
 from batchkit.jobs.submission import let_end
 from batchkit.patience import Patience
 from batchkit.progress import QUIET, say
@@ -187,7 +187,6 @@ class _Watcher:
     def _planned(self) -> int:
         """How many tasks the stored plan has, merges included; 0 for a job without one."""
         if self.planned < 0:
-            name = f"{self.job_id}/plan.json"
-            stored = self._patience().call("read the plan", lambda: storage.read(self.session.outputs, name))
-            self.planned = Plan.from_json(stored).task_count if stored else 0
+            plan = self._patience().call("read the plan", lambda: planning.stored(self.session, self.job_id))
+            self.planned = plan.task_count if plan else 0
         return self.planned

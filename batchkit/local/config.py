@@ -17,6 +17,8 @@ from batchkit.local.tokens import Tokens
 NODE_AGENT = "batchkit-local-node"  # how blob requests of the local nodes, and of Batch itself, say who they are
 CONTAINERS = ("batch-input", "batch-output", "batch-logs")
 
+SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"  # that of the account that is there before any is provisioned
+
 
 @dataclass(frozen=True)
 class SharedKey:

@@ -7,7 +7,7 @@ for (const button of document.querySelectorAll("th button")) {
     const down = head.getAttribute("aria-sort") === "ascending";
     for (const other of row.cells) other.removeAttribute("aria-sort");
     head.setAttribute("aria-sort", down ? "descending" : "ascending");
-    const key = (line) => { const cell = line.cells[at]; return cell.dataset.key === undefined ? null : +cell.dataset.key; };
+    const key = (line) => { const cell = line.cells[at]; return cell.dataset.key ? +cell.dataset.key : null; };
     const text = (line) => line.cells[at].textContent;
     const compare = (a, b) => {
       const x = key(a), y = key(b);

@@ -98,6 +98,14 @@ def moment(text: str | None) -> str:
     return f"{found.day} {found:%B} {found.year}, {found:%H:%M} UTC"
 
 
+def instant(text: str | None) -> float | None:
+    """A time of run.json in seconds since 1970, by which times sort; None where there is none."""
+    try:
+        return datetime.fromisoformat(str(text)).timestamp()
+    except ValueError:
+        return None
+
+
 def duration(first: str | None, last: str | None) -> str:
     """How long it took from one time to another; a dash where one is missing."""
     try:

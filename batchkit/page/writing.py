@@ -19,7 +19,6 @@ from batchkit.text import plain
 
 TECHNICAL = "technical.html"
 _MOST = 50  # failures, warnings and files that are named on top
-_KINDS = {0: "good", 3: "partly", None: "partly"}
 
 
 def write(
@@ -35,7 +34,7 @@ def write(
     html = render(
         "page.html.j2",
         title=f"{record['data'] or 'Transactions'}: {story.headline(record)}",
-        kind=_KINDS.get(record["exit_code"], "bad"),
+        kind=story.kind(record),
         headline=story.headline(record),
         failures=[story.sentence(error) for error in record["errors"][:_MOST]],
         more_failures=max(len(record["errors"]) - _MOST, 0),

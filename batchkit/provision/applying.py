@@ -235,7 +235,8 @@ def _with_machine(session: Session, tell: Tell) -> Session:
     azure = session.settings.azure
     kept = azure.batch.machine
     try:
-        machine = kept if kept and kept.get("version") != machines.LATEST else machines.chosen(session)
+        settled = machines.is_wanted(session) and kept["version"] != machines.LATEST
+        machine = kept if settled else machines.choose(session)
     except ServiceError as error:
         if getattr(error.__cause__, "status_code", 0) != 403:
             raise

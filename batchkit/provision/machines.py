@@ -25,9 +25,13 @@ _COMPUTE_API = "2024-07-01"
 
 def chosen(session: Session) -> dict[str, str]:
     """What the settings keep, unless it is of a size that they want no more; else a choice made now."""
+    return session.settings.azure.batch.machine if is_wanted(session) else choose(session)
+
+
+def is_wanted(session: Session) -> bool:
+    """Whether the settings keep a choice, of a size that they still want."""
     batch = session.settings.azure.batch
-    kept = batch.machine
-    return kept if kept and kept.get("vm_size") in batch.vm_sizes else choose(session)
+    return batch.machine.get("vm_size") in batch.vm_sizes
 
 
 def choose(session: Session) -> dict[str, str]:

@@ -12,12 +12,6 @@ from batchkit.provision.checking import journey
 from batchkit.provision.planning import changes
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    with subscription(tmp_path_factory.mktemp("settings")) as place:
-        yield place
-
-
 @pytest.fixture
 def session(place):
     """A session on a group in which every role is given."""

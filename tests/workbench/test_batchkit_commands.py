@@ -96,7 +96,7 @@ def test_one_is_found_above_and_none_is_one_line(tmp_path, monkeypatch):
 
 def spoken(patch):
     """Run the command line in this process; the variables that it takes from a connection file go with the patch."""
-    patch.setattr(os, "environ", _Copied(os.environ))
+    patch.setattr(os, "environ", dict(os.environ))
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
         try:
@@ -107,13 +107,6 @@ def spoken(patch):
         finally:
             progress.QUIET[0] = False
     return subprocess.CompletedProcess([], code, out.getvalue(), err.getvalue())
-
-
-class _Copied(dict):
-    """The environment as it is now; what a command adds to it is forgotten with it."""
-
-    def copy(self):
-        return dict(self)
 
 
 @pytest.fixture(scope="module")

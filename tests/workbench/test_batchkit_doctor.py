@@ -8,7 +8,7 @@ import pytest
 from azure.batch import models
 from azure.core.exceptions import HttpResponseError, ServiceRequestError
 from batch_clients import wait_for
-from provisioned import Heard, subscription
+from provisioned import Heard
 
 import batchkit
 from batchkit import health, pools, provision
@@ -17,12 +17,6 @@ from batchkit.provision import doctor, machines
 from batchkit.provision.planning import changes
 
 GUIDE = Path(__file__).parents[2] / "docs/troubleshooting.md"
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    with subscription(tmp_path_factory.mktemp("settings")) as place:
-        yield place
 
 
 def ill(table):

@@ -11,21 +11,10 @@ import pytest
 from batch_clients import wait_for
 from shop import fill
 
-import batchkit
-from batchkit import datasets, jobs, mappings, pools, results, storage
+from batchkit import datasets, jobs, mappings, results, storage
 from batchkit.errors import JobError, PlanError
 
 FILES, RACES = 201, int(os.environ.get("BATCHKIT_RACES", "3"))
-
-
-@pytest.fixture(scope="module")
-def pool_id(fast_azure):
-    """A pool that scales itself, for all tests of this file."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in fast_azure.items():
-            patch.setenv(name, value)
-        session = batchkit.connect()
-        return pools.ensure(session, pools.spec(session, max_nodes=2, slots_per_node=4, tasks_per_node=1))
 
 
 @pytest.fixture

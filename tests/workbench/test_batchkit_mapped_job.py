@@ -6,21 +6,11 @@ from pathlib import Path
 
 import pytest
 
-import batchkit
-from batchkit import datasets, jobs, mappings, pools, results
+from batchkit import datasets, jobs, mappings, results
 
 WORKER = Path(__file__).parents[1] / "worker"
 sys.path.insert(0, str(WORKER))
 from test_node_public_layouts import LAYOUTS, expected  # noqa: E402 - what each layout is worth, worked out there
-
-
-@pytest.fixture(scope="module")
-def pool_id(fast_azure):
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in fast_azure.items():
-            patch.setenv(name, value)
-        session = batchkit.connect()
-        return pools.ensure(session, pools.spec(session, max_nodes=2, slots_per_node=4, tasks_per_node=1))
 
 
 @pytest.mark.parametrize("name", ["shopify", "odoo", "paypal", "mongodb"])

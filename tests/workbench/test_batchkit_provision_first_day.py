@@ -1,12 +1,13 @@
 """The first day on a real subscription: quotas of nought, rights of one group, roles and records that are gone."""
 
+import json
 import types
 
 import pytest
 from azure.batch import models
 from azure.core.exceptions import HttpResponseError
 from azure.mgmt.resource.resources.models import ResourceGroup
-from provisioned import SUBSCRIPTION, Heard, subscription
+from provisioned import SUBSCRIPTION, Heard
 
 from batchkit import pools, provision
 from batchkit.errors import ServiceError
@@ -16,12 +17,6 @@ from batchkit.session import Session
 
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups"
 ROLE_API = "2022-04-01"
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    with subscription(tmp_path_factory.mktemp("settings")) as place:
-        yield place
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +54,18 @@ def test_what_a_node_is_is_chosen_once_and_kept(place):
     machine = session.batch.get_pool(pool_id).virtual_machine_configuration
     assert machine.security_profile.security_type == "trustedLaunch"
     provision.destroy(place.target("kept"), "kept", tell=heard)
+
+
+def test_a_size_that_is_wanted_no_more_is_chosen_anew_and_kept(place):
+    provision.apply(place.target("resized"), None, Heard())
+    config = place.folder / "resized.json"
+    settings = json.loads(config.read_text())
+    settings["azure"]["batch"]["vm_size"] = "Standard_D4ds_v5"
+    config.write_text(json.dumps(settings))
+    session = provision.apply(place.target("resized"), None, Heard())
+    assert session.settings.azure.batch.machine["vm_size"] == "Standard_D4ds_v5"
+    assert json.loads(config.read_text())["azure"]["batch"]["machine"]["vm_size"] == "Standard_D4ds_v5"
+    provision.destroy(place.target("resized"), "resized", tell=Heard())
 
 
 def test_a_size_without_quota_is_passed_over(place):

@@ -23,12 +23,6 @@ ROLES = {
 }
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    with subscription(tmp_path_factory.mktemp("settings")) as place:
-        yield place
-
-
 @pytest.fixture(autouse=True)
 def easy(place):
     place.tell()

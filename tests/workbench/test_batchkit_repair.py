@@ -1,25 +1,16 @@
 """Repair: whatever is taken away of a job, what can be read is in the summary once, and the figures are the same."""
 
 import random
+import time
 
 import pytest
 from shop import fill
 
-import batchkit
-from batchkit import datasets, jobs, pools, results, storage
+from batchkit import datasets, jobs, results, storage
 from batchkit.errors import JobError
-from batchkit.jobs import lookup, planning, repairing
+from batchkit.jobs import lookup, planning, repairing, submission
 
 OF_A_MOMENT = {"processed_at", "processing_time_seconds"}
-
-
-@pytest.fixture(scope="module")
-def pool_id(fast_azure):
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in fast_azure.items():
-            patch.setenv(name, value)
-        session = batchkit.connect()
-        return pools.ensure(session, pools.spec(session, max_nodes=2, slots_per_node=4, tasks_per_node=1))
 
 
 def done(session, pool_id, tmp_path, job_id, files=7):
@@ -99,3 +90,13 @@ def test_a_repair_that_is_under_way_is_gone_on_with(session, pool_id, tmp_path):
 def test_what_cannot_be_repaired_is_said(session, pool_id):
     with pytest.raises(JobError, match="no plan"):
         repairing.repair(session, "never-there", pool_id)
+
+
+def test_a_repair_whose_client_died_is_ended_and_made_anew(session, pool_id, tmp_path):
+    done(session, pool_id, tmp_path, "died")
+    whole = summary(session, "died")
+    take(session, "died", ["partials/0001/1.partial"])
+    submission._create(session, "died-r1", "data", pool_id, repairs="died")  # and no task, nor a word to end
+    time.sleep(submission.PATIENCE / session.settings.speed + 0.2)
+    assert repaired(session, "died", pool_id) == "died-r2"
+    assert summary(session, "died") == whole

@@ -16,7 +16,7 @@ from batchkit.page.headlines import headlines
 from batchkit.page.reading import Found
 
 DAYS = {f"2026-03-{day:02}": 100.0 + day for day in range(1, 31)}
-SUMMARY = {
+SUMMARY: dict[str, Any] = {
     "status": "processed",
     "source": {"files": 3, "bytes": 12345, "rejected": [], "missing": []},
     "rules": {"limits": {"max_unit_price": 10000, "max_quantity": 100, "max_total": 100000},
@@ -214,6 +214,7 @@ def test_the_list_of_runs_and_what_came_before(tmp_path):
     index.write_index(tmp_path)
     text = (tmp_path / "index.html").read_text()
     assert text.index("run-3/report.html") < text.index("run-2/report.html") < text.index("run-1/report.html")
+    assert f'data-key="{SUMMARY["analytics"]["summary"]["total_revenue"]}"' in text  # by which the column sorts
     newest = json.loads((tmp_path / "run-3/run.json").read_text())
     assert writing.previous_of(newest, tmp_path)[0] == "run-1"
 

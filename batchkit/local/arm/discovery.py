@@ -12,13 +12,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from batchkit.local.arm.account import LOCATION
+from batchkit.local.config import SUBSCRIPTION
 from batchkit.local.resources.answers import reply
 from batchkit.local.resources.site import Site
 from batchkit.local.tokens import ARM_AUDIENCE, BATCH_AUDIENCE, OLD_ARM_AUDIENCE
 from batchkit.local.wire.errors import error
 from batchkit.local.wire.formats import Json
 
-SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"  # the one that is there before anything is provisioned
 METADATA = "/metadata/endpoints"
 Handler = Callable[[Site, Request], Awaitable[Response]]
 _OBJECT_SINCE = "2022-09-01"  # before, the answer was a list of clouds

@@ -10,15 +10,15 @@ import re
 from batchkit.local.batch.engine.images import check_image
 from batchkit.local.batch.state.model import Pool
 from batchkit.local.batch.state.state import State
+from batchkit.local.config import SUBSCRIPTION
 from batchkit.local.wire.errors import bad_value
 from batchkit.local.wire.formats import Json
 
 FIRST_PORT = 50000
-OWN = "00000000-0000-0000-0000-000000000000"  # the subscription of the local account
 _SUBSCRIPTION = re.compile(r"/subscriptions/([^/]+)/", re.IGNORECASE)
 _ELSEWHERE = (
     "The specified subnetId is in a different subscription and cannot be used with the current Batch account in "
-    f"subscription {OWN}"
+    f"subscription {SUBSCRIPTION}"
 )
 _SSH, _RDP = ("SSHRule", 22), ("RDPRule", 3389)
 
@@ -85,4 +85,6 @@ def check_references(state: State, doc: Json, version: str) -> None:
     network = str(subnet).lower().partition("/subnets/")[0]
     if subnet is not None and not state.subscription.has(str(subnet)) and not state.subscription.has(network):
         foreign = _SUBSCRIPTION.match(str(subnet))
-        raise bad_value("subnetId", subnet, _ELSEWHERE if foreign and foreign[1] != OWN else "There is no such subnet.")
+        raise bad_value(
+            "subnetId", subnet, _ELSEWHERE if foreign and foreign[1] != SUBSCRIPTION else "There is no such subnet."
+        )
